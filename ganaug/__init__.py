@@ -1,0 +1,1 @@
+"""A data-augmentation component that says whether it helped."""
