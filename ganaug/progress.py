@@ -14,7 +14,9 @@ __all__ = ["Progress", "bar", "silent"]
 class Progress(Protocol):
     """Called with the name of the work, how much of it is done and how much there is, in its own units."""
 
-    def __call__(self, work: str, done: int, total: int) -> None: ...
+    def __call__(self, work: str, done: int, total: int) -> None:
+        """Take note that ``done`` of ``total`` units of ``work`` are done."""
+        ...
 
 
 def silent(work: str, done: int, total: int) -> None:
