@@ -1,0 +1,237 @@
+"""The folder of one run: what was asked, how far it got, and every result, written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ganaug.errors import OutputError
+
+__all__ = ["RunFolder", "check_new_folder", "new_folder", "told"]
+
+FORMAT = 1
+RECORD = "run.json"
+SCRATCH = ".ganaug-tmp-"
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@contextmanager
+def told(path: str | Path) -> Iterator[None]:
+    """Turn what the operating system says against writing to ``path`` into an `OutputError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise OutputError(
+                f"no space is left on the disk while writing to {os.fspath(path)!r}; nothing half-written is visible "
+                "there. Free some space and call again with the same words: what was finished is not redone"
+            ) from error
+        raise OutputError(
+            f"cannot write to {os.fspath(path)!r}: {error.strerror or error}. Choose a folder that may be written to"
+        ) from error
+
+
+def local_folder(path: str | Path) -> Path:
+    """Return ``path`` as an absolute local path.
+
+    :raises OutputError: it is a URL.
+    """
+    if "://" in os.fspath(path):
+        raise OutputError(f"the output folder must be a local one, however: {os.fspath(path)!r}")
+    return Path(path).expanduser().absolute()
+
+
+def check_new_folder(path: str | Path) -> Path:
+    """Return the local folder ``path`` when something can be written there: it is absent, or empty and writable.
+
+    :raises OutputError: it is a URL, a file, a folder with something in it, or it cannot be written to.
+    """
+    folder = local_folder(path)
+    with told(folder):
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{str(folder)!r} is a file; give a folder that does not exist or is empty")
+        if folder.is_dir() and _visible(folder):
+            raise OutputError(
+                f"the folder {str(folder)!r} is not empty (it holds {_some(folder)}); give one that does not exist "
+                "or is empty"
+            )
+        _probe(folder)
+    return folder
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Give a scratch folder that becomes ``path`` when the block ends, and vanishes when it fails.
+
+    :raises OutputError: as `check_new_folder` does, or when writing fails.
+    """
+    folder = check_new_folder(path)
+    with told(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = _scratch(folder.parent)
+        scratch.mkdir()
+        try:
+            yield scratch
+            if folder.is_dir():
+                _sweep(folder)
+                folder.rmdir()
+            scratch.rename(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+class RunFolder:
+    """A run's results on disk. Each appears under its name by one rename, so a reader sees it whole or not at all.
+
+    Files written: ``run.json`` (what was asked, the seed, the versions, ``"state": "unfinished" | "finished"``) and what
+    the steps of the run add to it.
+    """
+
+    def __init__(self, path: Path, record: dict[str, Any]) -> None:
+        self.path = path
+        self.record = record
+
+    @classmethod
+    def open(cls, path: str | Path, *, request: Mapping[str, Any], seed: int, versions: Mapping[str, str]) -> RunFolder:
+        """Open the run that ``request`` describes: a new one, or the very one that ``path`` holds.
+
+        ``request`` is plain JSON and decides whether a run is the same; ``seed`` is what a new run draws with, and
+        a run that is there already keeps its own. ``versions`` are recorded, and those of ``ganaug`` must agree.
+
+        :raises OutputError: the folder cannot be written to, or holds something else.
+        """
+        folder = local_folder(path)
+        request = json.loads(json.dumps(request))
+        if (folder / RECORD).is_file():
+            run = cls(folder, _read_record(folder))
+            run._require_same(request, versions)
+            with told(folder):
+                _sweep(folder)
+            return run
+        check_new_folder(folder)
+        with told(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            _sweep(folder)
+        record = {"format": FORMAT, "state": "unfinished", "request": request, "seed": seed, "versions": dict(versions)}
+        run = cls(folder, record)
+        run.write_json(RECORD, record)
+        return run
+
+    @property
+    def seed(self) -> int:
+        """The integer that the run draws everything with."""
+        return int(self.record["seed"])
+
+    @property
+    def finished(self) -> bool:
+        """Whether every result is there."""
+        return self.record["state"] == "finished"
+
+    def has(self, name: str) -> bool:
+        """Say whether the result ``name`` (a file or a folder) is there."""
+        return (self.path / name).exists()
+
+    def read_json(self, name: str) -> Any:
+        """Read the JSON file ``name``.
+
+        :raises OutputError: it is not there or is not JSON.
+        """
+        return _read_json(self.path / name)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write ``value`` to the JSON file ``name``."""
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        with told(self.path):
+            scratch = _scratch(self.path)
+            try:
+                with scratch.open("x", encoding="utf-8") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(scratch, self.path / name)
+            finally:
+                scratch.unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Record that every result is there."""
+        self.record = {**self.record, "state": "finished"}
+        self.write_json(RECORD, self.record)
+
+    def _require_same(self, request: Mapping[str, Any], versions: Mapping[str, str]) -> None:
+        differing = sorted(
+            name
+            for name in {*request, *self.record["request"]}
+            if request.get(name) != self.record["request"].get(name)
+        )
+        if differing:
+            raise OutputError(
+                f"the folder {str(self.path)!r} is not empty: it holds another run, which differs in "
+                f"{', '.join(differing)}. Give another folder, or the same words as then"
+            )
+        theirs = self.record["versions"].get("ganaug")
+        if not self.finished and theirs != versions["ganaug"]:
+            raise OutputError(
+                f"the folder {str(self.path)!r} holds this run, unfinished, but of ganaug {theirs}, and this is "
+                f"{versions['ganaug']}. Give another folder, or finish it with the version that began it"
+            )
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise OutputError(f"{str(path)!r} is missing from its run; delete the folder and run again") from error
+    except ValueError as error:
+        raise OutputError(f"{str(path)!r} is damaged ({error}); delete the folder and run again") from error
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    record = _read_json(folder / RECORD)
+    version = record.get("format") if isinstance(record, dict) else None
+    if not isinstance(version, int) or not {"state", "request", "seed", "versions"} <= set(record):
+        raise OutputError(f"{str(folder / RECORD)!r} is not the record of a run; give another folder")
+    if version > FORMAT:
+        raise OutputError(
+            f"the folder {str(folder)!r} holds a run of format {version}, and this version reads up to {FORMAT}; "
+            "update ganaug, or give another folder"
+        )
+    return record
+
+
+def _visible(folder: Path) -> list[str]:
+    """Return what lies in ``folder``, less what a killed write may have left."""
+    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(SCRATCH))
+
+
+def _some(folder: Path) -> str:
+    names = _visible(folder)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed write left."""
+    for entry in folder.glob(f"{SCRATCH}*"):
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def _probe(folder: Path) -> None:
+    """Write and remove a file in ``folder``, or in the nearest folder above it that exists."""
+    place = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    scratch = _scratch(place)
+    scratch.touch(exist_ok=False)
+    scratch.unlink()
+
+
+def _scratch(folder: Path) -> Path:
+    """Return a name in ``folder`` that nothing else uses and that no reader takes for a result."""
+    return folder / f"{SCRATCH}{uuid.uuid4().hex}"
