@@ -1,7 +1,7 @@
 """The Prefect settings that our flows want; each gives way to one that is set already.
 
-Prefect reads its settings when it is imported, so `apply` runs when `flows` is imported. A server, a worker or a
-shell that imports Prefect first takes them from its environment: ``python -m flows.settings`` prints them as
+Prefect reads its settings when it is imported, so `apply` runs when `flows` is imported. A server, a worker or
+a shell that imports Prefect first takes them from its environment: ``python -m flows.settings`` prints them as
 ``export`` lines.
 """
 

@@ -1,4 +1,4 @@
-"""A pytest plugin that runs the README's examples, in order, in one empty folder: ``pytest -p tests.readme README.md``.
+"""Runs the README's examples, in order, in one empty folder: ``pytest -p tests.readme README.md``.
 
 A block that follows ``<!-- skip: next -->`` is left out: .ci/run runs the set-up commands itself.
 """
