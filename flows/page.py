@@ -77,7 +77,7 @@ def arms_table(effect: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def show_verdict(text: str, effect: Mapping[str, Any] | None) -> None:
-    """Publish ``text`` (Markdown) as the artifact ``verdict``, and the arms of ``effect`` as table ``arms``."""
+    """Publish ``text`` (Markdown) as artifact ``verdict``, and the arms of ``effect`` as table ``arms``."""
     create_markdown_artifact(key="verdict", markdown=text, description="What came out")
     if effect is not None:
         create_table_artifact(key="arms", table=arms_table(effect), description=effect["sentence"])

@@ -1,8 +1,8 @@
 """The Prefect settings that our flows want; each gives way to one that is set already.
 
-Prefect reads its settings when it is imported, so `apply` runs when `flows` is imported. A server, a worker or
-a shell that imports Prefect first takes them from its environment: ``python -m flows.settings`` prints them as
-``export`` lines.
+Prefect reads its settings when it is imported, so `apply` runs when `flows` is imported. A server, a
+worker or a shell that imports Prefect first takes them from its environment: ``python -m flows.settings``
+prints them as ``export`` lines.
 """
 
 from __future__ import annotations
