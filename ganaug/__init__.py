@@ -1,1 +1,77 @@
-"""A data-augmentation component that says whether it helped."""
+"""A data-augmentation component that says whether it helped.
+
+The public names are here: `augment`, `fit`, `measure_effect`, `write_parquet`, `Synthesizer`, `Augmentation`, `Effect`
+and `GANSampler`. The modules, in the order in which data take their way through them (imports point back up the list
+and never down it):
+
+- `schema`: what one row is; JSON and back
+- `seeding`, `errors`, `progress`, `device`: named random streams; what can be wrong; what a wait looks like; where
+  networks run
+- `data`: tables from pandas, Arrow, CSV and Parquet; splits; balanced batches; fingerprints
+- `encode`: columns -> numbers and back
+- `nets`, `losses`, `penalties`: the parts of a network and what it is trained for
+- `gan`, `sources`, `variants`: a GAN as a bundle, what it starts from, and the variants, one file each
+- `ema`, `checkpoint`, `monitor`, `trainer`: the one training loop
+- `synthesizer`: the fitted artefact; save, load, sample
+- `sampling`: how many rows of which class, and which of them to keep
+- `parquet`: the streaming writer
+- `fitting`: schema + encoder + variant + trainer -> synthesizer
+- `policy`: how many rows, which filter, or none: chosen on training rows alone
+- `metrics`, `learners`: arrays -> numbers; the classifiers that the check asks
+- `evaluate`: the effect check and the fidelity of the rows
+- `report`: results -> JSON, Markdown, HTML
+- `runs`, `steps`, `augmentation`, `api`: a run's folder, its steps, its result, and the calls of one line
+- `sampler`: `GANSampler`, an imbalanced-learn sampler
+- `terminal`, `cli`: the command line
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganaug.api import augment, fit
+    from ganaug.augmentation import Augmentation
+    from ganaug.evaluate.effect import Effect, measure_effect
+    from ganaug.parquet import write_parquet
+    from ganaug.sampler import GANSampler
+    from ganaug.synthesizer import Synthesizer
+
+__all__ = [
+    "Augmentation",
+    "Effect",
+    "GANSampler",
+    "Synthesizer",
+    "__version__",
+    "augment",
+    "fit",
+    "measure_effect",
+    "write_parquet",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Augmentation": "ganaug.augmentation",
+    "Effect": "ganaug.evaluate.effect",
+    "GANSampler": "ganaug.sampler",
+    "Synthesizer": "ganaug.synthesizer",
+    "augment": "ganaug.api",
+    "fit": "ganaug.api",
+    "measure_effect": "ganaug.evaluate.effect",
+    "write_parquet": "ganaug.parquet",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that ``import ganaug`` does not wait for torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
