@@ -1,0 +1,136 @@
+"""What a GAN is to the trainer: named networks, a source, phases, and how a sample is made.
+
+Shape legend: M members (independent fits of one shape, trained side by side), B rows, D dimensions of a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Adam", "Draw", "Emitted", "Gan", "Penalty", "Phase", "RealRows", "Source", "Stage", "Tensors"]
+
+Tensors = dict[str, Tensor]
+
+
+class RealRows(Protocol):
+    """The training rows of every member."""
+
+    members: int
+
+    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return ``n`` rows a member, ``x (M, n, *)``, and their classes ``y (M, n)``, classes balanced."""
+        ...
+
+
+class Source(Protocol):
+    """What a generator starts from: noise, anchors, images, masks; the same in training and in sampling."""
+
+    def draw(self, y: Tensor, rng: torch.Generator) -> Tensors:
+        """Return the generator's inputs for the classes ``y (M, B)``, each ``(M, B, *)``."""
+        ...
+
+    def arrays(self, member: int) -> dict[str, np.ndarray]:
+        """Return what member ``member`` must keep on disk to draw again (nothing, for noise)."""
+        ...
+
+    def to(self, device: torch.device) -> Source:
+        """Return the source with its tensors on ``device``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One batch of one phase. ``real (M, B, *)``, ``y (M, B)``, ``inputs`` of the source for the same classes."""
+
+    real: Tensor
+    y: Tensor
+    inputs: Tensors
+    rng: torch.Generator
+    cache: Tensors = field(default_factory=dict)
+    """What a phase's loss has computed and its penalties use again."""
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """Generated table rows as an encoder decodes them, ``(M, B, C)`` and ``(M, B, K)``.
+
+    ``uniforms (M, B, K)`` are given when the codes are buckets, of which single categories are still to be drawn.
+    """
+
+    continuous: Tensor
+    codes: Tensor
+    uniforms: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalty:
+    """An extra loss ``term(networks, draw) -> (M, B)``, taken every ``interval`` steps and weighted so much more."""
+
+    name: str
+    term: Callable[[nn.ModuleDict, Draw], Tensor]
+    weight: float
+    interval: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam:
+    """The optimiser of a phase (Kingma & Ba 2014, arXiv 1412.6980)."""
+
+    learning_rate: float
+    betas: tuple[float, float] = (0.0, 0.99)
+    final_share: float = 1.0
+    """Share of the learning rate that is left at the last step; it falls as a half cosine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One kind of training step: which networks move, and by which per-sample loss ``(M, B)``."""
+
+    name: str
+    moves: tuple[str, ...]
+    loss: Callable[[nn.ModuleDict, Draw], Tensor]
+    optimiser: Adam
+    penalties: tuple[Penalty, ...] = ()
+    repeats: int = 1
+    """How often it is taken a step (n_critic)."""
+    interval: int = 1
+    """It is taken every ``interval`` steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A stretch of training. ``enter(networks)`` changes the networks (growing, fading in) before its first step."""
+
+    steps: int
+    batch: int
+    enter: Callable[[nn.ModuleDict], None] | None = None
+
+
+@dataclass(kw_only=True)
+class Gan:
+    """A variant, composed: everything that the trainer and the synthesizer need to know of it."""
+
+    networks: nn.ModuleDict
+    source: Source
+    phases: tuple[Phase, ...]
+    stages: tuple[Stage, ...]
+    averaged: tuple[str, ...]
+    """The networks that sampling uses; of them a moving average is kept."""
+    generate: Callable[[nn.ModuleDict, Tensors, Tensor], Tensor]
+    """``(networks, inputs, y) -> (M, B, *)`` in the discriminator's view, for monitors."""
+    emit: Callable[[nn.ModuleDict, Tensors, Tensor], Any]
+    """``(networks, inputs, y) ->`` what the encoder decodes, for sampling."""
+    half_life: float = 100.0
+    """Half-life of the averaged weights, in steps."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """Steps of all stages."""
+        return sum(stage.steps for stage in self.stages)

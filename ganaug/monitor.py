@@ -1,0 +1,104 @@
+"""How good the generator is now, on real rows that it does not learn from; and the best state so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganaug import seeding
+from ganaug.gan import Gan
+
+__all__ = ["BestWeights", "EnergyMonitor", "Monitor"]
+
+Monitor = Callable[[Gan, nn.ModuleDict], Tensor]
+"""``(gan, networks) -> (M,)``: one score a member, lower is better."""
+
+FULL_WEIGHT = 32
+"""Held-out rows from which on a class counts in full."""
+
+
+class EnergyMonitor:
+    """Energy distance between generated and held-out rows of a class, averaged over the classes.
+
+    ``2 E|X - Y| - E|X - X'| - E|Y - Y'|`` (Szekely & Rizzo 2013), with X held-out and Y generated rows. The noise of
+    the generated rows is the same at every call, so that scores of different steps compare.
+
+    Parameters
+    ----------
+    held_out
+        For every member, for every class, its held-out rows ``(n, D)``; an empty tensor leaves the class out.
+    """
+
+    def __init__(self, held_out: Sequence[Sequence[Tensor]], *, seed: int, n_generated: int = 256) -> None:
+        self._held_out = held_out
+        self._seed = seed
+        self._n = n_generated
+        self._within = [[_mean_distance(x, x, unbiased=True) for x in classes] for classes in held_out]
+
+    @torch.no_grad()
+    def __call__(self, gan: Gan, networks: nn.ModuleDict) -> Tensor:
+        """Return the score of every member ``(M,)``."""
+        members, n_classes = len(self._held_out), len(self._held_out[0])
+        device = self._held_out[0][0].device
+        totals, weights = torch.zeros(members, device=device), torch.zeros(members, device=device)
+        for c in range(n_classes):
+            if not any(len(classes[c]) for classes in self._held_out):
+                continue
+            y = torch.full((members, self._n), c, device=device)
+            rng = seeding.torch_rng(self._seed, "monitor", c, device=device)
+            fake = gan.generate(networks, gan.source.draw(y, rng), y)
+            for m, classes in enumerate(self._held_out):
+                if n := len(classes[c]):
+                    between = _mean_distance(classes[c], fake[m])
+                    within = self._within[m][c] + _mean_distance(fake[m], fake[m], unbiased=True)
+                    weight = min(n, FULL_WEIGHT)
+                    totals[m] += weight * (2 * between - within)
+                    weights[m] += weight
+        return totals / weights.clamp(min=1)
+
+
+def _mean_distance(x: Tensor, y: Tensor, *, unbiased: bool = False) -> Tensor:
+    """Mean Euclidean distance; ``unbiased`` leaves a row's distance to itself out (x is y)."""
+    if len(x) == 0 or (unbiased and len(x) == 1):
+        return x.new_zeros(())
+    pairs = len(x) * (len(y) - 1) if unbiased else len(x) * len(y)
+    return torch.cdist(x, y).sum() / pairs
+
+
+class BestWeights:
+    """A deep copy of every member's best weights so far.
+
+    A member counts as improved only when its score falls; the weights before training are a candidate like any other.
+    """
+
+    def __init__(self, members: int) -> None:
+        self.score = torch.full((members,), float("inf"))
+        self.step = torch.zeros(members, dtype=torch.int64)
+        self.stale = 0
+        """Observations since any member improved."""
+        self.weights: dict[str, Tensor] = {}
+
+    def observe(self, networks: nn.ModuleDict, score: Tensor, step: int) -> None:
+        """Keep the weights of each member whose ``score (M,)`` is its lowest yet."""
+        score = score.detach().cpu()
+        better = score < self.score
+        state = networks.state_dict()
+        if not self.weights:
+            self.weights = {name: value.detach().clone() for name, value in state.items()}
+        for name, value in state.items():
+            self.weights[name][better] = value[better]
+        self.score = torch.where(better, score, self.score)
+        self.step = torch.where(better, step, self.step)
+        self.stale = 0 if bool(better.any()) else self.stale + 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything, for a checkpoint."""
+        return {"score": self.score, "step": self.step, "stale": self.stale, "weights": self.weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        self.score, self.step, self.stale = state["score"], state["step"], state["stale"]
+        self.weights = state["weights"]

@@ -1,0 +1,59 @@
+"""How a class reaches a network: beside its input, or as a projection on its features."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ganaug.nets.blocks import MemberEmbedding, MemberLinear
+from ganaug.nets.mlp import Trunk
+
+__all__ = ["ConditionalMLP", "ProjectionCritic"]
+
+
+class ConditionalMLP(nn.Module):
+    """A trunk that is given its class as an embedding beside its input, with a linear head.
+
+    **Shape:** ``x (M, B, I), y (M, B) -> (M, B, O)``. With ``zero_head`` the output is exactly zero before training.
+    """
+
+    def __init__(
+        self,
+        members: int,
+        n_in: int,
+        n_out: int,
+        *,
+        n_classes: int,
+        width: int,
+        depth: int,
+        embedding: int = 16,
+        zero_head: bool = False,
+    ) -> None:
+        super().__init__()
+        self.embedding = MemberEmbedding(members, n_classes, embedding)
+        self.trunk = Trunk(members, n_in + embedding, width, depth)
+        self.head = MemberLinear(members, width, n_out, zero=zero_head)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.head(self.trunk(torch.cat([x, self.embedding(y)], dim=-1)))
+
+
+class ProjectionCritic(nn.Module):
+    """A critic whose class enters as an inner product with the features.
+
+    ``D(x, y) = psi(phi(x)) + <e_y, phi(x)> / sqrt(width)``, Miyato & Koyama 2018 (arXiv 1802.05637), eq. 3.
+    NOTE[DIFF]: the product is scaled by ``1 / sqrt(width)`` so that both heads start at one size.
+
+    **Shape:** ``x (M, B, I), y (M, B) -> (M, B)``.
+    """
+
+    def __init__(self, members: int, n_in: int, *, n_classes: int, width: int, depth: int) -> None:
+        super().__init__()
+        self.trunk = Trunk(members, n_in, width, depth)
+        self.head = MemberLinear(members, width, 1)
+        self.embedding = MemberEmbedding(members, n_classes, width)
+        self.scale = width**-0.5
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        features = self.trunk(x)
+        return self.head(features)[..., 0] + (features * self.embedding(y)).sum(-1) * self.scale

@@ -1,0 +1,156 @@
+"""The streaming writer: chunks of rows in, a Parquet data set that is visible whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import queue
+import shutil
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ganaug.errors import OutputError
+
+__all__ = ["MANIFEST", "Manifest", "read_manifest", "write_parquet"]
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a written data set holds."""
+
+    rows: int
+    files: list[dict[str, Any]]
+    """Name, rows, bytes and SHA-256 of every file, in order."""
+    provenance: dict[str, Any]
+    format: int = 1
+
+
+def write_parquet(
+    chunks: Iterable[pa.Table],
+    folder: str | os.PathLike[str],
+    *,
+    schema: pa.Schema,
+    provenance: Mapping[str, Any],
+    rows_per_file: int = 1_000_000,
+) -> Manifest:
+    """Write ``chunks`` to ``folder/part-00000.parquet`` and on, and ``folder/manifest.json``.
+
+    The files carry ``schema`` and, under the key ``ganaug`` of their metadata, ``provenance`` as JSON. All of it is
+    written beside ``folder`` and renamed at the end, so a reader sees a whole data set or none; memory holds a few
+    chunks, however many rows there are. Chunks are made in a thread of their own while others are written.
+
+    Raises
+    ------
+    OutputError
+        ``folder`` exists and is not empty, or cannot be written to (a full disk, say). Nothing is left behind.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder} exists and is not empty; choose a new folder")
+    if rows_per_file < 1:
+        raise OutputError(f"rows_per_file must be at least 1, however: {rows_per_file=}")
+    temporary = folder.with_name(f".{folder.name}.part")
+    schema = schema.with_metadata({**(schema.metadata or {}), b"ganaug": json.dumps(dict(provenance), sort_keys=True)})
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        counts = _write_files(chunks, temporary, schema, rows_per_file)
+        files = [_describe(temporary / name, rows) for name, rows in counts]
+        manifest = Manifest(rows=sum(rows for _, rows in counts), files=files, provenance=dict(provenance))
+        (temporary / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True), "utf-8")
+        if folder.exists():
+            folder.rmdir()
+        os.replace(temporary, folder)
+    except OSError as error:
+        raise OutputError(
+            f"the synthetic rows cannot be written to {folder}: {error}; nothing was left there"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return manifest
+
+
+def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
+    """Read the manifest of a data set that `write_parquet` wrote."""
+    return Manifest(**json.loads((Path(folder) / MANIFEST).read_text("utf-8")))
+
+
+def _write_files(
+    chunks: Iterable[pa.Table], folder: Path, schema: pa.Schema, rows_per_file: int
+) -> list[tuple[str, int]]:
+    """Write the chunks, starting a file every ``rows_per_file`` rows; return the names and rows."""
+    counts: list[tuple[str, int]] = []
+    writer: pq.ParquetWriter | None = None
+    try:
+        for chunk in _ahead(chunks):
+            while len(chunk):
+                if writer is None:
+                    counts.append((f"part-{len(counts):05d}.parquet", 0))
+                    writer = pq.ParquetWriter(folder / counts[-1][0], schema)
+                name, rows = counts[-1]
+                part = chunk.slice(0, rows_per_file - rows)
+                writer.write_table(part.cast(schema) if part.schema != schema else part)
+                counts[-1] = (name, rows + len(part))
+                chunk = chunk.slice(len(part))
+                if counts[-1][1] == rows_per_file:
+                    writer.close()
+                    writer = None
+        if not counts:
+            counts.append(("part-00000.parquet", 0))
+            pq.write_table(schema.empty_table(), folder / counts[0][0])
+    finally:
+        if writer is not None:
+            writer.close()
+    return counts
+
+
+def _describe(path: Path, rows: int) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return {"name": path.name, "rows": rows, "bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+
+
+def _ahead(chunks: Iterable[pa.Table], depth: int = 2) -> Iterator[pa.Table]:
+    """Make up to ``depth`` chunks ahead of the writer in a thread; an error there is raised here."""
+    ready: queue.Queue[pa.Table | BaseException | None] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(item: pa.Table | BaseException | None) -> bool:
+        while not stop.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def make() -> None:
+        try:
+            for chunk in chunks:
+                if not put(chunk):
+                    return
+            put(None)
+        except BaseException as error:  # handed over to the thread that writes
+            put(error)
+
+    maker = threading.Thread(target=make, name="ganaug-chunks", daemon=True)
+    maker.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        maker.join()

@@ -1,0 +1,44 @@
+"""Penalties on a discriminator's input gradient, per sample, for inputs of any rank.
+
+Inputs are ``(M, B, *)`` and a discriminator maps them to ``(M, B)``; a penalty is ``(M, B)``. The members and rows do
+not see each other in the networks of this library, so the gradient of the sum holds every row's own gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+__all__ = ["gradient_penalty", "interpolate", "squared_gradient"]
+
+
+def _input_gradient(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+    return gradient.flatten(2)
+
+
+def squared_gradient(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Half the squared norm of the input gradient: R1 on real rows, R2 on generated ones.
+
+    Mescheder et al. 2018 (arXiv 1801.04406), eqs. 9 and 10, before the factor gamma.
+
+    >>> weight = torch.tensor([3.0, 4.0])
+    >>> squared_gradient(lambda x: x @ weight, torch.zeros(1, 2, 2))
+    tensor([[12.5000, 12.5000]], grad_fn=<MulBackward0>)
+    """
+    return _input_gradient(discriminator, x).square().sum(-1) * 0.5
+
+
+def interpolate(real: Tensor, fake: Tensor, u: Tensor) -> Tensor:
+    """Points between ``real`` and ``fake`` ``(M, B, *)``, the share ``u (M, B)`` of the way from fake to real."""
+    return torch.lerp(fake.detach(), real.detach(), u.reshape(*u.shape, *[1] * (real.ndim - 2)))
+
+
+def gradient_penalty(discriminator: Callable[[Tensor], Tensor], x: Tensor, *, target: float = 1.0) -> Tensor:
+    """``(||grad D(x)|| - target)^2`` at the points ``x`` (Gulrajani et al. 2017, arXiv 1704.00028, eq. 3)."""
+    squared = _input_gradient(discriminator, x).square().sum(-1)
+    return (squared.add(1e-12).sqrt() - target).square()

@@ -1,0 +1,131 @@
+"""How many rows of which class, and which of those drawn are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from imblearn.utils import check_sampling_strategy
+
+from ganaug import seeding
+from ganaug.errors import ConfigError
+from ganaug.schema import TableSchema
+from ganaug.synthesizer import Synthesizer
+
+__all__ = ["Judge", "class_counts", "draw", "ratio_counts"]
+
+Judge = Callable[[pa.Table], np.ndarray]
+"""Rows -> probability of every class ``(n, n_classes)``, by a classifier fitted on the real rows of the same fold."""
+
+STRATEGIES = ("minority", "not minority", "not majority", "all", "auto")
+
+
+def class_counts(strategy: Any, codes: np.ndarray, schema: TableSchema) -> dict[int, int]:
+    """Turn imbalanced-learn's ``sampling_strategy`` into how many synthetic rows each class code needs.
+
+    Parameters
+    ----------
+    strategy
+        ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"``, ``"auto"`` (not majority), a ratio
+        minority / majority in (0, 1] for two classes, a dict label -> rows *after* resampling, or a callable that
+        returns such a dict for the labels. Without a target: an integer, the rows to add.
+    codes
+        Class codes of the real rows ``(n,)``.
+
+    Raises
+    ------
+    ConfigError
+        The strategy is unknown, negative, names an unknown class, or asks for fewer rows than there are.
+    """
+    present = np.bincount(codes, minlength=schema.n_classes)
+    if schema.n_classes == 1 and isinstance(strategy, Integral) and not isinstance(strategy, bool):
+        if strategy < 0:
+            raise ConfigError(f"sampling_strategy must not be negative, however: {strategy}")
+        return {0: int(strategy)}
+    if callable(strategy):
+        labels = [] if schema.classes is None else schema.classes.to_pylist()
+        strategy = strategy(np.array(labels, dtype=object)[codes])
+    if isinstance(strategy, Mapping):
+        return _from_mapping(strategy, present, schema)
+    if isinstance(strategy, str) and strategy not in STRATEGIES:
+        raise ConfigError(
+            f"unknown sampling_strategy {strategy!r}; use 'policy', one of {', '.join(STRATEGIES)}, a ratio, "
+            "a dict label -> rows, or a callable"
+        )
+    if not isinstance(strategy, str | Real) or isinstance(strategy, bool):
+        raise ConfigError(f"sampling_strategy must be a string, a ratio, a dict or a callable, however: {strategy!r}")
+    if schema.n_classes == 1:
+        raise ConfigError(
+            f"sampling_strategy={strategy!r} compares classes, but there is one class only; say how many rows to add, "
+            "for instance sampling_strategy=500"
+        )
+    try:
+        wanted = check_sampling_strategy(strategy, codes, "over-sampling")
+    except ValueError as error:
+        raise ConfigError(f"sampling_strategy={strategy!r} is impossible here: {error}") from error
+    return {int(code): int(rows) for code, rows in wanted.items()}
+
+
+def _from_mapping(wanted: Mapping[Any, Any], present: np.ndarray, schema: TableSchema) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for label, rows in wanted.items():
+        code = schema.code_of(label)
+        if not isinstance(rows, Integral) or rows < 0:
+            raise ConfigError(
+                f"sampling_strategy wants {rows!r} rows of class {label!r}; a count of 0 or more is needed"
+            )
+        if rows < present[code]:
+            raise ConfigError(
+                f"sampling_strategy wants {rows} rows of class {label!r}, which has {present[code]}: the numbers "
+                "count real and synthetic rows together, and no real row is ever taken away"
+            )
+        counts[code] = int(rows) - int(present[code])
+    return counts
+
+
+def ratio_counts(codes: np.ndarray, n_classes: int, ratio: float) -> dict[int, int]:
+    """Return ``ratio`` of the rows that each class lacks to the largest one; classes without rows stay without.
+
+    >>> ratio_counts(np.array([0] * 100 + [1] * 20), 2, 0.25)
+    {0: 0, 1: 20}
+    """
+    if not 0 <= ratio <= 10:
+        raise ConfigError(f"ratio must be between 0 and 10, however: {ratio=}")
+    present = np.bincount(codes, minlength=n_classes)
+    lacking = np.where(present > 0, present.max() - present, 0)
+    return {code: round(ratio * lack) for code, lack in enumerate(lacking.tolist())}
+
+
+def draw(
+    synthesizer: Synthesizer,
+    counts: Mapping[int, int],
+    *,
+    seed: int,
+    keep: float = 1.0,
+    judge: Judge | None = None,
+) -> pa.Table:
+    """Draw ``counts`` rows of each class code, class by class.
+
+    With ``keep`` below 1, so many more are drawn that this share of them suffices, and of each class those are kept
+    that ``judge`` is most confident about, in the order drawn.
+    """
+    if not 0 < keep <= 1:
+        raise ConfigError(f"keep must be above 0 and at most 1, however: {keep=}")
+    codes = np.array(sorted(code for code, rows in counts.items() if rows), np.int64)
+    rows = np.array([counts[int(code)] for code in codes], np.int64)
+    if keep == 1 or judge is None:
+        return synthesizer.sample_table(np.repeat(codes, rows), seed=seeding.derive(seed, "draw"))
+    labels = np.repeat(codes, np.ceil(rows / keep).astype(np.int64))
+    table = synthesizer.sample_table(labels, seed=seeding.derive(seed, "draw"))
+    if not len(table):
+        return table
+    confidence = judge(table)[np.arange(len(labels)), labels]
+    kept = [
+        np.sort(own[np.argsort(-confidence[own], kind="stable")[:n]])
+        for code, n in zip(codes, rows, strict=True)
+        for own in [np.flatnonzero(labels == code)]
+    ]
+    return table.take(pa.array(np.concatenate(kept)))

@@ -1,0 +1,291 @@
+"""The fitted artefact: encoder, weights of the sampling networks, what they start from, and where it all came from.
+
+On disk it is a folder of two files: ``synthesizer.json`` (format version, schema, encoder, config, provenance,
+training history, digest of the other file) and ``weights.safetensors``. Neither can run code when it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+from torch import nn
+
+from ganaug import seeding, variants
+from ganaug.device import resolve_device
+from ganaug.encode import Encoded, Layout, TableEncoder
+from ganaug.errors import ArtefactError, ConfigError, OutputError
+from ganaug.gan import Emitted, Source
+from ganaug.schema import TableSchema
+
+__all__ = ["FORMAT", "Synthesizer"]
+
+FORMAT = 1
+BLOCK = 4096
+"""Rows that the networks always run on at once, so that no bit depends on how many rows are asked for at a time."""
+
+
+@dataclass(kw_only=True)
+class Synthesizer:
+    """Draws synthetic rows of the classes asked for. Made by `ganaug.fit`; saved and loaded without pickle."""
+
+    schema: TableSchema
+    encoder: TableEncoder
+    layout: Layout
+    """The layout that the networks were built for; the encoder's own may be narrower."""
+    variant: str
+    config: Any
+    weights: dict[str, torch.Tensor]
+    """State of the sampling networks, member axis of length 1."""
+    source: Source
+    class_counts: np.ndarray
+    """Training rows of each class ``(n_classes,)``."""
+    provenance: dict[str, Any]
+    history: list[dict[str, Any]] = field(default_factory=list)
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def __post_init__(self) -> None:
+        gan = variants.get(self.variant).build(
+            self.config, self.layout, self.source, n_classes=self.schema.n_classes, seeds=[0]
+        )
+        self._emit = gan.emit
+        self._networks = nn.ModuleDict({name: gan.networks[name] for name in gan.averaged})
+        self._networks.load_state_dict(self.weights)
+        self._networks.to(self.device).eval().requires_grad_(False)
+        self.source = self.source.to(self.device)
+
+    # ---------------------------------------------------------------- sampling
+
+    def sample(
+        self, n: int | None = None, *, conditions: Mapping[Any, int] | None = None, random_state: Any = None
+    ) -> Any:
+        """Draw ``n`` rows with the classes as frequent as in training, or exact numbers of rows of named classes.
+
+        Parameters
+        ----------
+        n
+            Rows to draw; the number of training rows when neither it nor ``conditions`` is given.
+        conditions
+            Label -> number of rows. The rows come class by class, in the order given.
+        random_state
+            The same integer gives the same rows.
+
+        Returns
+        -------
+        DataFrame, pyarrow.Table or (X, y)
+            The kind of data that was fitted on, with the same columns, types and order.
+        """
+        chunks = list(self.sample_chunks(n, conditions=conditions, random_state=random_state))
+        return self.schema.restore(pa.concat_tables(chunks) if chunks else self.empty())
+
+    def sample_chunks(
+        self,
+        n: int | None = None,
+        *,
+        conditions: Mapping[Any, int] | None = None,
+        random_state: Any = None,
+        chunk_rows: int = 65_536,
+    ) -> Iterator[pa.Table]:
+        """Draw what `sample` draws, as Arrow tables of ``chunk_rows`` rows; memory does not grow with ``n``."""
+        if chunk_rows < 1:
+            raise ConfigError(f"chunk_rows must be at least 1, however: {chunk_rows=}")
+        seed = seeding.resolve(random_state)
+        runs = self._runs(n, conditions)
+        return _rechunk(self._decoded(self._blocks(runs, seed), seed), chunk_rows)
+
+    def sample_table(self, labels: np.ndarray, *, seed: int) -> pa.Table:
+        """Draw one row for each class code of ``labels (n,)``."""
+        labels = np.asarray(labels, np.int64)
+        blocks = (labels[at : at + BLOCK] for at in range(0, len(labels), BLOCK))
+        tables = list(self._decoded(blocks, seed))
+        return pa.concat_tables(tables).combine_chunks() if tables else self.empty()
+
+    def empty(self) -> pa.Table:
+        """Return no rows, with the right columns."""
+        return self.schema.arrow.empty_table()
+
+    def _runs(self, n: int | None, conditions: Mapping[Any, int] | None) -> list[tuple[int | None, int]]:
+        """Return (class code, rows) in order; code None means classes as frequent as in training."""
+        if conditions is None:
+            n = int(self.class_counts.sum()) if n is None else n
+            if n < 0:
+                raise ConfigError(f"n must not be negative, however: {n=}")
+            return [(None, n)]
+        if n is not None and n != sum(conditions.values()):
+            raise ConfigError(f"n={n} contradicts conditions={dict(conditions)!r}; give one of them")
+        runs: list[tuple[int | None, int]] = []
+        for label, rows in conditions.items():
+            code = self.schema.code_of(label)
+            if rows < 0:
+                raise ConfigError(f"conditions must not ask for a negative number of rows, however: {label!r}: {rows}")
+            if not self.class_counts[code]:
+                raise ConfigError(f"class {label!r} had no training row, so none of it can be drawn")
+            runs.append((code, rows))
+        return runs
+
+    def _blocks(self, runs: list[tuple[int | None, int]], seed: int) -> Iterator[np.ndarray]:
+        """Give the class codes of one block of rows after the other."""
+        share = np.cumsum(self.class_counts) / self.class_counts.sum()
+        total = sum(rows for _, rows in runs)
+        ends = np.cumsum([rows for _, rows in runs])
+        for number, at in enumerate(range(0, total, BLOCK)):
+            rows = np.arange(at, min(at + BLOCK, total))
+            if runs[0][0] is None:
+                u = seeding.numpy_rng(seed, "labels", number).random(BLOCK)[: len(rows)]
+                yield np.minimum(np.searchsorted(share, u, side="right"), len(share) - 1)
+            else:
+                codes = np.array([code for code, _ in runs])
+                yield codes[np.searchsorted(ends, rows, side="right")]
+
+    def _decoded(self, blocks: Iterator[np.ndarray], seed: int) -> Iterator[pa.Table]:
+        first_row = 0
+        for number, labels in enumerate(blocks):
+            yield self.encoder.decode(self._encoded(labels, seed, number), labels, first_row=first_row)
+            first_row += len(labels)
+
+    @torch.no_grad()
+    def _encoded(self, labels: np.ndarray, seed: int, number: int) -> Encoded:
+        """Run the networks on one whole block, padded with its last class, and keep the rows asked for."""
+        padded = np.full(BLOCK, labels[-1], np.int64)
+        padded[: len(labels)] = labels
+        y = torch.from_numpy(padded)[None].to(self.device)
+        rng = seeding.torch_rng(seed, "sample", number, device=self.device)
+        emitted: Emitted = self._emit(self._networks, self.source.draw(y, rng), y)
+        codes = emitted.codes[0].cpu().numpy().astype(np.int32)
+        if emitted.uniforms is not None:
+            codes = self.encoder.unbucket(codes, emitted.uniforms[0].cpu().numpy())
+        continuous = emitted.continuous[0].cpu().numpy().astype(np.float64)
+        return Encoded(continuous[: len(labels)], codes[: len(labels)])
+
+    # ---------------------------------------------------------------- on disk
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write ``synthesizer.json`` and ``weights.safetensors`` into the folder ``path``, both or neither.
+
+        A synthesizer that is there already is replaced; any other non-empty folder is refused.
+
+        Raises
+        ------
+        OutputError
+            The folder holds something else, or cannot be written to.
+        """
+        path = Path(path)
+        if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not (path / "synthesizer.json").exists())):
+            raise OutputError(f"{path} exists and is not a saved synthesizer; choose an empty or a new folder")
+        arrays, encoder = self._arrays()
+        tensors = save_tensors(arrays)
+        document = {
+            "format": FORMAT,
+            "weights_sha256": hashlib.sha256(tensors).hexdigest(),
+            "variant": self.variant,
+            "config": variants.config_to_json(self.config),
+            "layout": self.layout.to_json(),
+            "class_counts": self.class_counts.tolist(),
+            "schema": self.schema.to_json(),
+            "encoder": encoder,
+            "provenance": self.provenance,
+            "history": self.history,
+        }
+        temporary = path.with_name(f".{path.name}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            (temporary / "weights.safetensors").write_bytes(tensors)
+            (temporary / "synthesizer.json").write_text(json.dumps(document, indent=1, sort_keys=True), "utf-8")
+            shutil.rmtree(path, ignore_errors=True)
+            os.replace(temporary, path)
+        except OSError as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise OutputError(f"the synthesizer cannot be written to {path}: {error}") from error
+        return path
+
+    def _arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        encoder, encoder_arrays = self.encoder.state()
+        arrays = {f"encoder/{name}": array for name, array in encoder_arrays.items()}
+        arrays |= {f"source/{name}": array for name, array in self.source.arrays(0).items()}
+        arrays |= {f"weights/{name}": tensor.cpu().numpy() for name, tensor in self.weights.items()}
+        return {name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())}, encoder
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, device: str | torch.device = "auto") -> Synthesizer:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ArtefactError
+            The folder holds no synthesizer, a corrupt one, or one of a newer format.
+        """
+        path = Path(path)
+        document, tensors = _read(path)
+        arrays: dict[str, dict[str, np.ndarray]] = {"encoder": {}, "source": {}, "weights": {}}
+        try:
+            for name, array in load_tensors(tensors).items():
+                part, _, rest = name.partition("/")
+                arrays[part][rest] = array
+            schema = TableSchema.from_json(document["schema"])
+            layout = Layout.from_json(document["layout"])
+            name = document["variant"]
+            config = variants.config_from_json(name, document["config"])
+            return cls(
+                schema=schema,
+                encoder=TableEncoder.from_state(document["encoder"], arrays["encoder"], schema),
+                layout=layout,
+                variant=name,
+                config=config,
+                weights={key: torch.from_numpy(value) for key, value in arrays["weights"].items()},
+                source=variants.get(name).stored_source(config, layout, arrays["source"]),
+                class_counts=np.array(document["class_counts"], np.int64),
+                provenance=document["provenance"],
+                history=document["history"],
+                device=resolve_device(device),
+            )
+        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            raise ArtefactError(f"{path} is not a readable synthesizer: {error}") from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Read both files of an artefact and check format and digest."""
+    try:
+        document = json.loads((path / "synthesizer.json").read_text("utf-8"))
+        tensors = (path / "weights.safetensors").read_bytes()
+    except FileNotFoundError as error:
+        raise ArtefactError(f"{path} is not a saved synthesizer: {Path(error.filename).name} is missing") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ArtefactError(f"{path} is not a readable synthesizer: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("format"), int):
+        raise ArtefactError(f"{path} is not a saved synthesizer: synthesizer.json names no format")
+    if document["format"] > FORMAT:
+        raise ArtefactError(
+            f"{path} has format {document['format']}, and this version reads up to {FORMAT}: upgrade ganaug"
+        )
+    if hashlib.sha256(tensors).hexdigest() != document.get("weights_sha256"):
+        raise ArtefactError(f"{path} is corrupt: weights.safetensors does not have the digest that was recorded")
+    return document, tensors
+
+
+def _rechunk(tables: Iterator[pa.Table], chunk_rows: int) -> Iterator[pa.Table]:
+    """Cut a stream of tables into tables of ``chunk_rows`` rows."""
+    waiting: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        waiting.append(table)
+        rows += len(table)
+        while rows >= chunk_rows:
+            joined = pa.concat_tables(waiting)
+            yield joined.slice(0, chunk_rows).combine_chunks()
+            waiting, rows = [joined.slice(chunk_rows)], rows - chunk_rows
+    if rows:
+        yield pa.concat_tables(waiting).combine_chunks()

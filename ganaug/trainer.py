@@ -1,0 +1,241 @@
+"""The one training loop. It sees a `Gan` and never a variant's name."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganaug import checkpoint as checkpoints
+from ganaug import seeding
+from ganaug.ema import Average
+from ganaug.errors import ArtefactError
+from ganaug.gan import Adam, Draw, Gan, Phase, RealRows, Stage
+from ganaug.monitor import BestWeights, Monitor
+from ganaug.progress import Progress, silent
+
+__all__ = ["Trained", "TrainingError", "train"]
+
+
+class TrainingError(RuntimeError):
+    """The training went wrong in a way that no result can come of, such as a loss that is not finite."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What training gives: the averaged networks, each member at its best step, and what was seen on the way."""
+
+    networks: nn.ModuleDict
+    history: list[dict[str, Any]]
+    """One entry an observation: ``step``, a mean loss a phase and a score, each a list of M floats."""
+    best_step: list[int]
+
+
+@dataclass(kw_only=True)
+class _State:
+    """Everything that moves while training, and so everything that a checkpoint holds."""
+
+    gan: Gan
+    averages: dict[str, Average]
+    optimisers: dict[str, torch.optim.Optimizer]
+    best: BestWeights
+    step: int = 0
+    entered: int = 0
+    """Stages whose ``enter`` has been called."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def nest(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "entered": self.entered,
+            "history": self.history,
+            "networks": self.gan.networks.state_dict(),
+            "averages": {name: average.network.state_dict() for name, average in self.averages.items()},
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "best": self.best.state_dict(),
+        }
+
+    def restore(self, nest: dict[str, Any]) -> None:
+        self.step, self.history = nest["step"], nest["history"]
+        for stage in self.gan.stages[: nest["entered"]]:
+            self.enter(stage)
+        self.gan.networks.load_state_dict(nest["networks"])
+        for name, average in self.averages.items():
+            average.network.load_state_dict(nest["averages"][name])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(nest["optimisers"][name])
+        self.best.load_state_dict(nest["best"])
+
+    def enter(self, stage: Stage) -> None:
+        self.entered += 1
+        if stage.enter is not None:
+            stage.enter(self.gan.networks)
+
+    def sampling_networks(self) -> nn.ModuleDict:
+        """The averaged networks under their names, without copies."""
+        return nn.ModuleDict({name: average.network for name, average in self.averages.items()})
+
+
+def train(
+    gan: Gan,
+    rows: RealRows,
+    *,
+    seed: int,
+    device: torch.device,
+    monitor: Monitor | None = None,
+    observe_every: int = 50,
+    patience: int | None = None,
+    checkpoint: Path | None = None,
+    checkpoint_every: int = 500,
+    progress: Progress = silent,
+) -> Trained:
+    """Train all members of ``gan`` side by side and return the averaged networks.
+
+    Each step draws from generators that are named by ``(seed, phase, step)``, so a run that goes on from a checkpoint
+    ends with the bits of one that was never disturbed (on a CPU, with the same thread count).
+
+    Parameters
+    ----------
+    monitor
+        Scores the averaged networks every ``observe_every`` steps; the best of them are returned. Without it the last.
+    patience
+        Observations without any member improving after which training stops; None trains all steps.
+    checkpoint
+        A file that is written every ``checkpoint_every`` steps, read if it is there, and removed by the caller.
+
+    Raises
+    ------
+    TrainingError
+        A loss is not finite.
+    ArtefactError
+        The checkpoint is corrupt or does not belong to this training.
+    """
+    state = _begin(gan, rows, device)
+    _resume(state, checkpoint, seed)
+    losses: dict[str, torch.Tensor] = {}
+    for step, stage in _schedule(gan, state):
+        # Observe and stop. Before the step, so that the untrained start is a candidate too.
+        if monitor is not None and step % observe_every == 0 and _observe(state, monitor, step, losses) == patience:
+            break
+        # Checkpoint.
+        if checkpoint is not None and step and step % checkpoint_every == 0:
+            state.step = step
+            checkpoints.write(checkpoint, {"seed": seed, **state.nest()})
+        # One step of every phase that is due.
+        for phase in gan.phases:
+            if step % phase.interval == 0:
+                losses[phase.name] = _take(state, phase, rows, stage.batch, seed, step, device)
+        # Average.
+        for average in state.averages.values():
+            average.update(step)
+        if step % observe_every == 0:
+            _require_finite(losses, step)
+            progress("training", step, gan.steps)
+    else:
+        _require_finite(losses, gan.steps)
+        if monitor is not None:
+            _observe(state, monitor, gan.steps, losses)
+    progress("training", gan.steps, gan.steps)
+    return _end(state, monitored=monitor is not None)
+
+
+def _begin(gan: Gan, rows: RealRows, device: torch.device) -> _State:
+    gan.networks.to(device).requires_grad_(False)
+    gan.source = gan.source.to(device)
+    optimisers: dict[str, torch.optim.Optimizer] = {}
+    for phase in gan.phases:
+        parameters = [p for name in phase.moves for p in gan.networks[name].parameters()]
+        adam = phase.optimiser
+        optimisers[phase.name] = torch.optim.Adam(parameters, lr=adam.learning_rate, betas=adam.betas, fused=True)
+    averages = {name: Average(gan.networks[name], half_life=gan.half_life) for name in gan.averaged}
+    return _State(gan=gan, averages=averages, optimisers=optimisers, best=BestWeights(rows.members))
+
+
+def _resume(state: _State, checkpoint: Path | None, seed: int) -> None:
+    if checkpoint is None or not checkpoint.exists():
+        return
+    nest = checkpoints.load(checkpoint)
+    if nest["seed"] != seed:
+        raise ArtefactError(f"{checkpoint} was written with seed {nest['seed']}, not {seed}; delete it to start over")
+    try:
+        state.restore(nest)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise ArtefactError(f"{checkpoint} belongs to another training; delete it to start over") from error
+
+
+def _schedule(gan: Gan, state: _State) -> Iterator[tuple[int, Stage]]:
+    """Give every step from ``state.step`` on with its stage; a stage's networks are changed before its first step."""
+    first, begin = state.step, 0
+    for k, stage in enumerate(gan.stages):
+        end = begin + stage.steps
+        if k >= state.entered:
+            state.enter(stage)
+        for step in range(max(begin, first), end):
+            yield step, stage
+        begin = end
+
+
+def _take(
+    state: _State, phase: Phase, rows: RealRows, batch: int, seed: int, step: int, device: torch.device
+) -> torch.Tensor:
+    """Take one step of ``phase`` (all its repeats) and return the last loss of every member ``(M,)``."""
+    networks, optimiser = state.gan.networks, state.optimisers[phase.name]
+    for group in optimiser.param_groups:
+        group["lr"] = _learning_rate(phase.optimiser, step, state.gan.steps)
+    for name in phase.moves:
+        networks[name].requires_grad_(True)
+    loss = torch.zeros(rows.members, device=device)
+    for repeat in range(phase.repeats):
+        rng = seeding.torch_rng(seed, phase.name, step, repeat, device=device)
+        real, y = rows.draw(batch, rng)
+        draw = Draw(real=real, y=y, inputs=state.gan.source.draw(y, rng), rng=rng)
+        loss = phase.loss(networks, draw).mean(1)
+        total = loss.sum()
+        for penalty in phase.penalties:
+            if step % penalty.interval == 0:
+                total = total + penalty.weight * penalty.interval * penalty.term(networks, draw).mean(1).sum()
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        optimiser.step()
+    for name in phase.moves:
+        networks[name].requires_grad_(False)
+    return loss.detach()
+
+
+def _learning_rate(adam: Adam, step: int, steps: int) -> float:
+    fall = 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
+    return adam.learning_rate * (adam.final_share + (1 - adam.final_share) * fall)
+
+
+def _observe(state: _State, monitor: Monitor, step: int, losses: dict[str, torch.Tensor]) -> int:
+    """Score the averaged networks, keep the best, and return how many observations nothing has improved."""
+    networks = state.sampling_networks()
+    score = monitor(state.gan, networks)
+    state.best.observe(networks, score, step)
+    entry: dict[str, Any] = {name: loss.tolist() for name, loss in losses.items()}
+    state.history.append({"step": step, **entry, "score": score.tolist()})
+    return state.best.stale
+
+
+def _require_finite(losses: dict[str, torch.Tensor], step: int) -> None:
+    for name, loss in losses.items():
+        if not bool(torch.isfinite(loss).all()):
+            raise TrainingError(
+                f"the loss of phase {name!r} is not finite at step {step}: {loss.tolist()}; "
+                "try a lower learning rate, or another seed"
+            )
+
+
+def _end(state: _State, *, monitored: bool) -> Trained:
+    networks = copy.deepcopy(state.sampling_networks())
+    steps = [state.gan.steps] * len(state.best.step)
+    if monitored:
+        networks.load_state_dict(state.best.weights)
+        steps = state.best.step.tolist()
+    return Trained(networks=networks, history=state.history, best_step=steps)

@@ -1,0 +1,210 @@
+"""The anchored residual GAN: a sample starts between two real neighbours and adds a bounded, learnt residual.
+
+``x = a + u (b - a) + reach tanh(G(z, a, b, y))`` with the last layer of G at zero: untrained, it is SMOTE (Chawla et
+al. 2002) in the encoded space, so it cannot leave the neighbourhood of its anchors; training moves it towards what a
+projection discriminator accepts. Codes come from a or b. Its artefact keeps the anchors: encoded training rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganaug import losses, penalties
+from ganaug.data.rows import TableMember
+from ganaug.encode import Layout
+from ganaug.gan import Adam, Draw, Emitted, Gan, Penalty, Phase, Stage, Tensors
+from ganaug.nets import ConditionalMLP, OneHot, ProjectionCritic, initialise
+from ganaug.sources import AnchorSource, anchor_arrays
+
+__all__ = ["KEEPS_ROWS", "Config", "build", "make_source", "stored_source"]
+
+KEEPS_ROWS = True
+"""The artefact holds encoded training rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Settings of the anchored residual GAN."""
+
+    steps: int = 600
+    """Training steps, at least 0; 0 leaves the untrained start, SMOTE in the encoded space."""
+    batch: int = 128
+    """Rows of a step, classes balanced."""
+    width: int = 128
+    """Units of a hidden layer."""
+    depth: int = 2
+    """Hidden layers."""
+    noise: int = 16
+    """Dimensions of the noise."""
+    neighbours: int = 5
+    """Nearest rows of the same class that an anchor is paired with (SMOTE's k)."""
+    reach: float = 0.5
+    """Largest residual in standard deviations of a column."""
+    tilt: float = 2.0
+    """Largest learnt shift of the log-odds that a code comes from b and not from a."""
+    temperature: float = 0.5
+    """Of the relaxed choice between the codes of a and b (Maddison et al. 2016, arXiv 1611.00712)."""
+    learning_rate: float = 1e-3
+    """Of both networks."""
+    gamma: float = 1.0
+    """Weight of R1 and R2."""
+    penalty_interval: int = 8
+    """Steps between two penalties (lazy regularisation, Karras et al. 2019, arXiv 1912.04958)."""
+    half_life: float = 50.0
+    """Half-life of the averaged weights, in steps."""
+    max_anchors: int = 8192
+    """Anchors that are kept of a class, at most."""
+
+
+def _space(view: OneHot, member: TableMember) -> np.ndarray:
+    """Where neighbours are sought: continuous dimensions and 0/1 blocks, a mismatch being 1 away, ``(n, D)``."""
+    hot = view.hot(torch.from_numpy(member.buckets.astype(np.int64))).numpy() * np.float32(np.sqrt(0.5))
+    return np.concatenate([member.continuous.astype(np.float32), hot], axis=1)
+
+
+def _view(layout: Layout) -> OneHot:
+    return OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
+
+
+def make_source(
+    config: Config, layout: Layout, members: Sequence[TableMember], *, n_classes: int, seeds: Sequence[int]
+) -> AnchorSource:
+    """Choose the anchors of every member among its rows."""
+    view = _view(layout)
+    arrays = [
+        anchor_arrays(
+            member.continuous,
+            member.codes,
+            member.buckets,
+            member.labels,
+            _space(view, member),
+            n_classes=n_classes,
+            neighbours=config.neighbours,
+            max_anchors=config.max_anchors,
+            seed=seed,
+        )
+        for member, seed in zip(members, seeds, strict=True)
+    ]
+    return AnchorSource.pack(arrays, noise=config.noise)
+
+
+def stored_source(config: Config, layout: Layout, arrays: Mapping[str, np.ndarray]) -> AnchorSource:
+    """Rebuild the source of one member from what `AnchorSource.arrays` returned."""
+    return AnchorSource.pack([dict(arrays)], noise=config.noise)
+
+
+class _Generator(nn.Module):
+    """The residual and the tilt of every sample: inputs of the source -> ``(M, B, C)``, ``(M, B, K)``."""
+
+    def __init__(self, config: Config, layout: Layout, *, members: int, n_classes: int) -> None:
+        super().__init__()
+        self.view = _view(layout)
+        self.config = config
+        self.n_continuous = layout.n_continuous
+        self.register_buffer("states", torch.tensor(layout.code_of_continuous, dtype=torch.int64), persistent=False)
+        self.network = ConditionalMLP(
+            members,
+            config.noise + 2 * self.view.n_dims + 1,
+            layout.n_continuous + len(layout.widths),
+            n_classes=n_classes,
+            width=config.width,
+            depth=config.depth,
+            zero_head=True,
+        )
+
+    def forward(self, inputs: Tensors, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return continuous values ``(M, B, C)``, the choice of b over a ``(M, B, K)``, and its relaxation."""
+        a = self.view(inputs["a_continuous"], inputs["a_buckets"])
+        b = self.view(inputs["b_continuous"], inputs["b_buckets"])
+        u = inputs["u"][..., None]
+        out = self.network(torch.cat([inputs["z"], a, b - a, u], dim=-1), y).tanh()
+        tilt = torch.logit(u, eps=1e-6) + self.config.tilt * out[..., self.n_continuous :]
+        margin = tilt - torch.logit(inputs["v"], eps=1e-6)
+        from_b = (margin > 0).float()
+        # Between two ordinary values the sample interpolates; where one of them is a spike or missing there is no
+        # between, and the sample keeps the value of the row that its code comes from.
+        ordinary = (inputs["a_buckets"] == 0) & (inputs["b_buckets"] == 0)
+        share = torch.where(ordinary, u, from_b)[..., self.states]
+        base = torch.lerp(inputs["a_continuous"], inputs["b_continuous"], share)
+        return base + self.config.reach * out[..., : self.n_continuous], from_b, margin
+
+    def relaxed(self, inputs: Tensors, y: Tensor) -> Tensor:
+        """Return rows in the discriminator's view ``(M, B, D)``; the choice of codes passes a relaxed gradient."""
+        continuous, from_b, margin = self(inputs, y)
+        soft = torch.sigmoid(margin / self.config.temperature)
+        choice = self.view.spread(soft + (from_b - soft).detach())
+        hot = torch.lerp(self.view.hot(inputs["a_buckets"]), self.view.hot(inputs["b_buckets"]), choice)
+        return self.view.assemble(continuous, hot)
+
+
+def _generate(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Tensor:
+    return networks["generator"].relaxed(inputs, y)
+
+
+def _emit(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Emitted:
+    continuous, from_b, _ = networks["generator"](inputs, y)
+    return Emitted(continuous, torch.where(from_b > 0, inputs["b_codes"], inputs["a_codes"]))
+
+
+def _discriminator_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+    with torch.no_grad():
+        draw.cache["fake"] = fake = _generate(networks, draw.inputs, draw.y)
+    discriminator = networks["discriminator"]
+    return losses.relativistic_discriminator(discriminator(draw.real, draw.y), discriminator(fake, draw.y))
+
+
+def _generator_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+    discriminator = networks["discriminator"]
+    fake = discriminator(_generate(networks, draw.inputs, draw.y), draw.y)
+    with torch.no_grad():
+        real = discriminator(draw.real, draw.y)
+    return losses.relativistic_generator(real, fake)
+
+
+def _r1(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+    return penalties.squared_gradient(lambda x: networks["discriminator"](x, draw.y), draw.real)
+
+
+def _r2(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+    return penalties.squared_gradient(lambda x: networks["discriminator"](x, draw.y), draw.cache["fake"])
+
+
+def build(config: Config, layout: Layout, source: AnchorSource, *, n_classes: int, seeds: Sequence[int]) -> Gan:
+    """Compose the GAN of ``len(seeds)`` members."""
+    members = len(seeds)
+    networks = nn.ModuleDict(
+        {
+            "generator": _Generator(config, layout, members=members, n_classes=n_classes),
+            "discriminator": ProjectionCritic(
+                members, _view(layout).n_dims, n_classes=n_classes, width=config.width, depth=config.depth
+            ),
+        }
+    )
+    for name, network in networks.items():
+        initialise(network, seeds, name)
+    adam = Adam(learning_rate=config.learning_rate)
+    lazy = {"weight": config.gamma, "interval": config.penalty_interval}
+    return Gan(
+        networks=networks,
+        source=source,
+        phases=(
+            Phase(
+                name="discriminator",
+                moves=("discriminator",),
+                loss=_discriminator_loss,
+                optimiser=adam,
+                penalties=(Penalty(name="r1", term=_r1, **lazy), Penalty(name="r2", term=_r2, **lazy)),
+            ),
+            Phase(name="generator", moves=("generator",), loss=_generator_loss, optimiser=adam),
+        ),
+        stages=(Stage(steps=config.steps, batch=config.batch),),
+        averaged=("generator",),
+        generate=_generate,
+        emit=_emit,
+        half_life=config.half_life,
+    )
