@@ -1,0 +1,206 @@
+"""CSV and Parquet, from a path, a folder, hive partitions, a glob or any fsspec URL, to one Arrow table."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset
+import pyarrow.fs
+import pyarrow.parquet
+
+from ganaug.errors import DataError
+
+__all__ = ["read_file"]
+
+_PARQUET = (".parquet", ".pq", ".parq")
+_CSV = (".csv", ".tsv", ".txt")
+_COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+_KNOWN = "Parquet (.parquet, .pq) or CSV (.csv, .tsv, .txt, also .gz, .bz2, .zst)"
+
+
+def read_file(source: str | os.PathLike[str]) -> pa.Table:
+    """Read a table from ``source``.
+
+    Parameters
+    ----------
+    source
+        A CSV or Parquet file, a folder of them (``key=value`` folders become columns), a glob, local or an
+        fsspec URL such as ``s3://bucket/folder``.
+
+    Raises
+    ------
+    DataError
+        if there is nothing there, it is empty, of an unknown kind or broken, or its files have different columns.
+    """
+    text = os.fspath(source)
+    filesystem, path = _filesystem(text)
+    base, files = _files(filesystem, path, text)
+    kinds = {_kind(name) for name in files}
+    if len(kinds) > 1:
+        raise DataError(f"{text!r} holds both CSV and Parquet files; give a pattern such as '{text}/*.parquet'")
+    empty = [name for name, info in zip(files, filesystem.get_file_info(files), strict=True) if info.size == 0]
+    if empty:
+        raise DataError(f"{empty[0]!r} is empty (0 bytes); write it again or leave it out")
+    try:
+        if kinds == {"csv"}:
+            tables = [_read_csv(filesystem, name) for name in files]
+            return _joined(tables, files) if base is None else _with_partitions(tables, files, base)
+        return _read_parquet(filesystem, files, base)
+    except (pa.ArrowException, OSError, UnicodeError) as error:
+        kind = "CSV in UTF-8" if kinds == {"csv"} else "Parquet"
+        raise DataError(f"{text!r} cannot be read as {kind}: {error}") from error
+
+
+# ---------------------------------------------------------------------------------------------- where
+def _filesystem(text: str) -> tuple[pa.fs.FileSystem, str]:
+    if "://" not in text:
+        return pa.fs.LocalFileSystem(), Path(text).expanduser().as_posix()
+    try:
+        import fsspec
+
+        remote, path = fsspec.core.url_to_fs(text)
+    except (ImportError, ValueError) as error:
+        raise DataError(f"{text!r} cannot be opened: {error}") from error
+    return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(remote)), path
+
+
+def _files(filesystem: pa.fs.FileSystem, path: str, text: str) -> tuple[str | None, list[str]]:
+    """Return the folder below which ``key=value`` folders count, None for one file, and the files."""
+    info = filesystem.get_file_info(path)
+    if info.type == pa.fs.FileType.File:
+        _kind(path)
+        return None, [path]
+    if info.type == pa.fs.FileType.Directory:
+        found = [n for n in _below(filesystem, path) if _kind(n, strict=False) is not None]
+        if not found:
+            raise DataError(f"the folder {text!r} holds no {_KNOWN} file")
+        return path, found
+    if not any(c in path for c in "*?["):
+        raise DataError(f"{text!r} does not exist; check the path{_neighbours(filesystem, path)}")
+    steps = path.split("/")
+    first = next(i for i, step in enumerate(steps) if any(c in step for c in "*?["))
+    base = "/".join(steps[:first]) or ("/" if path.startswith("/") else ".")
+    if filesystem.get_file_info(base).type != pa.fs.FileType.Directory:
+        raise DataError(f"no file matches {text!r}: the folder {base!r} does not exist")
+    pattern = "/".join(steps[first:])
+    matched = [n for n in _below(filesystem, base) if _matches(_relative(n, base), pattern)]
+    if not matched:
+        raise DataError(f"no file matches {text!r}")
+    for name in matched:
+        _kind(name)
+    return base, matched
+
+
+def _below(filesystem: pa.fs.FileSystem, folder: str) -> list[str]:
+    """Return the visible files below ``folder``, in order."""
+    infos = filesystem.get_file_info(pa.fs.FileSelector(folder, recursive=True))
+    names = [info.path for info in infos if info.type == pa.fs.FileType.File]
+    return sorted(n for n in names if not any(step.startswith((".", "_")) for step in _relative(n, folder).split("/")))
+
+
+def _relative(name: str, base: str) -> str:
+    name, base = name.removeprefix("./").lstrip("/"), base.removeprefix("./").strip("/")
+    return name if base in ("", ".") else name.removeprefix(base).lstrip("/")
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Match step by step; ``**`` stands for any number of folders, a final ``*`` folder for what is in it."""
+    import fnmatch
+
+    def match(steps: list[str], wanted: list[str]) -> bool:
+        if not wanted:
+            return not steps
+        if wanted[0] == "**":
+            return any(match(steps[i:], wanted[1:]) for i in range(len(steps) + 1))
+        return bool(steps) and fnmatch.fnmatchcase(steps[0], wanted[0]) and match(steps[1:], wanted[1:])
+
+    return match(name.split("/"), pattern.split("/"))
+
+
+def _neighbours(filesystem: pa.fs.FileSystem, path: str) -> str:
+    from ganaug.schema import close_to
+
+    folder, _, name = path.rpartition("/")
+    if filesystem.get_file_info(folder or ".").type != pa.fs.FileType.Directory:
+        return ""
+    infos = filesystem.get_file_info(pa.fs.FileSelector(folder or "."))
+    return close_to(name, [info.base_name for info in infos])
+
+
+def _kind(name: str, *, strict: bool = True) -> str | None:
+    lower = name.lower()
+    for end in _COMPRESSED:
+        lower = lower.removesuffix(end)
+    if name.lower().endswith(_PARQUET):
+        return "parquet"
+    if lower.endswith(_CSV):
+        return "csv"
+    if strict:
+        raise DataError(f"{name!r} is of an unknown kind; give {_KNOWN}")
+    return None
+
+
+# ------------------------------------------------------------------------------------------------ how
+def _read_parquet(filesystem: pa.fs.FileSystem, files: list[str], base: str | None) -> pa.Table:
+    if base is None:
+        return pa.parquet.read_table(files[0], filesystem=filesystem, partitioning=None)
+    dataset: Any = pa.dataset.dataset(
+        files, filesystem=filesystem, format="parquet", partitioning="hive", partition_base_dir=base
+    )
+    schemas = [fragment.physical_schema for fragment in dataset.get_fragments()]
+    _same_columns([s.names for s in schemas], files)
+    unified = pa.unify_schemas(schemas, promote_options="permissive")
+    keys = [field for field in dataset.schema if field.name not in unified.names]
+    return dataset.replace_schema(pa.schema([*unified, *keys], metadata=schemas[0].metadata)).to_table()
+
+
+def _read_csv(filesystem: pa.fs.FileSystem, name: str) -> pa.Table:
+    with filesystem.open_input_stream(name) as stream:
+        data = stream.read()
+    header = data[: data.find(b"\n") if b"\n" in data else len(data)].decode("utf-8-sig")
+    if not header.strip() and not data.strip():
+        raise DataError(f"{name!r} is empty (white space only); write it again or leave it out")
+    outside = "".join(header.split('"')[::2])
+    delimiter = max(",;\t|", key=outside.count)
+    parse = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    convert = pa.csv.ConvertOptions(strings_can_be_null=True)
+    try:
+        table = pa.csv.read_csv(pa.py_buffer(data), parse_options=parse, convert_options=convert)
+    except pa.ArrowInvalid:
+        # Types are inferred from the first block; a later one disagreed, so let all of it be one block.
+        read = pa.csv.ReadOptions(block_size=min(len(data) + 1, 2**30))
+        table = pa.csv.read_csv(pa.py_buffer(data), read, parse_options=parse, convert_options=convert)
+    for field in table.schema:
+        if pa.types.is_binary(field.type):
+            raise DataError(f"column {field.name!r} of {name!r} is not text in UTF-8; save the file as UTF-8")
+    return table
+
+
+def _same_columns(names: list[list[str]], files: list[str]) -> None:
+    for other, file in zip(names, files, strict=True):
+        differing = sorted(set(names[0]) ^ set(other))
+        if differing:
+            raise DataError(f"{files[0]!r} and {file!r} must have the same columns, however they differ in {differing}")
+
+
+def _joined(tables: list[pa.Table], files: list[str]) -> pa.Table:
+    _same_columns([t.column_names for t in tables], files)
+    return pa.concat_tables([t.select(tables[0].column_names) for t in tables], promote_options="permissive")
+
+
+def _with_partitions(tables: list[pa.Table], files: list[str], base: str) -> pa.Table:
+    """Append the ``key=value`` folders' values as columns, integers where all of them are."""
+    keys = [dict(s.split("=", 1) for s in _relative(n, base).split("/")[:-1] if "=" in s) for n in files]
+    _same_columns([list(k) for k in keys], files)
+    joined = _joined(tables, files)
+    for key in keys[0]:
+        values = pa.array([k[key] for k in keys])
+        if all(k[key].lstrip("-").isdigit() for k in keys):
+            values = values.cast(pa.int32())
+        rows = [pa.repeat(value, t.num_rows) for value, t in zip(values, tables, strict=True)]
+        joined = joined.append_column(key, pa.chunked_array(rows))
+    return joined

@@ -1,0 +1,147 @@
+"""Whatever a table comes in becomes one Arrow table and one schema, checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from ganaug import containers
+from ganaug.data import identifiers, validate
+from ganaug.data.files import read_file
+from ganaug.errors import DataError
+from ganaug.schema import Column, TableSchema, kind_of
+
+__all__ = ["TableData", "read_table", "to_pandas"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableData:
+    """A table in canonical form - one chunk a column, null for whatever is missing - and its schema."""
+
+    table: pa.Table
+    schema: TableSchema
+
+
+def read_table(
+    data: Any,
+    *,
+    target: Hashable = None,
+    id_columns: Sequence[Hashable] | None = None,
+    classes: Any = None,
+) -> TableData:
+    """Read, check and describe a table.
+
+    Parameters
+    ----------
+    data
+        A pandas DataFrame, a pyarrow Table, ``(X, y)`` (arrays, frames, series, lists, sparse matrices; ``y`` may
+        be None), or the path or fsspec URL of CSV or Parquet: a file, a folder, hive partitions, a glob. The
+        index of a DataFrame is no feature: it is left out, and synthetic rows get a default one. To keep a
+        meaningful index, make it a column (``reset_index()``).
+    target
+        The label of the target column; None if the rows have no classes, or for ``(X, y)``.
+    id_columns
+        The columns that name a row and must not be learnt. None has them looked for, with a warning.
+    classes
+        The labels to use instead of those found; the table may then hold some of them only.
+
+    Raises
+    ------
+    DataError
+        for everything that stands in the way, naming the column and what to do.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> read = read_table(pd.DataFrame({"age": [30, 41, 52], "ill": ["no", "no", "yes"]}), target="ill")
+    >>> read.schema.class_names(), read.schema.feature_names
+    (['no', 'yes'], ['age'])
+    """
+    table, form, labels, container, target_name = _unpack(data, target)
+    validate.check_table(table)
+    found = None
+    if target_name is not None:
+        found = validate.classes_of(table.column(target_name), target_name, known=classes)
+    features = [name for name in table.column_names if name != target_name]
+    if not features:
+        raise DataError(f"{target_name!r} is the only column; give at least one feature beside the target")
+    ids = _id_columns(table, features, id_columns, labels, target_name)
+    if len(ids) == len(features):
+        raise DataError(f"nothing is left to learn from: all feature columns are identifiers, {ids}; pass id_columns=[]")
+    validate.warn_if_ordered(table, [name for name in features if name not in ids])
+    columns = tuple(_column(table, name, identifier=name in ids) for name in features)
+    schema = TableSchema(
+        arrow=table.schema, columns=columns, target=target_name, classes=found, container=container, form=form
+    )
+    return TableData(table=table, schema=schema)
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Return a canonical table as a DataFrame in pandas' usual dtypes (see `TableSchema.restore` for the input's)."""
+    return table.to_pandas(ignore_metadata=False)
+
+
+def _unpack(data: Any, target: Hashable) -> tuple[pa.Table, dict[str, Any], list[Any], Literal["pandas", "arrow", "xy"], str | None]:
+    container: Literal["pandas", "arrow", "xy"] = "pandas"
+    if isinstance(data, tuple):
+        if len(data) != 2:
+            raise DataError(f"a tuple must be (X, y), however it has {len(data)} items")
+        if target is not None:
+            raise DataError(f"(X, y) brings its labels in y; leave target=None, however: {target=}")
+        return *(parts := containers.from_xy(*data))[:3], "xy", parts[3]
+    if isinstance(data, pd.DataFrame):
+        table, form, labels = containers.from_frame(data)
+    elif isinstance(data, pa.Table):
+        table, form, labels = containers.from_arrow(data)
+        container = "arrow"
+    elif isinstance(data, str | os.PathLike):
+        table, form, labels = containers.from_file(read_file(data))
+    else:
+        raise TypeError(
+            "data must be a pandas DataFrame, a pyarrow Table, a tuple (X, y), or a path or URL of CSV or Parquet, "
+            f"however: {type(data).__module__}.{type(data).__name__}"
+        )
+    name = None if target is None else validate.resolve_name(target, labels, table.column_names, what="the target")
+    return table, form, labels, container, name
+
+
+def _id_columns(
+    table: pa.Table, features: list[str], given: Sequence[Hashable] | None, labels: list[Any], target: str | None
+) -> list[str]:
+    if given is None:
+        found = identifiers.detect(table, features)
+        if found:
+            identifiers.warn_about(found)
+        return list(found)
+    if isinstance(given, str):
+        raise DataError(f"id_columns must be a list of column names, however: {given!r}; write [{given!r}]")
+    names = [validate.resolve_name(label, labels, table.column_names, what="the identifier column") for label in given]
+    if target in names:
+        raise DataError(f"the target {target!r} cannot be an identifier too; leave it out of id_columns")
+    for name in names:
+        if pa.types.is_boolean(table.schema.field(name).type):
+            raise DataError(f"column {name!r} is boolean and cannot name a row; leave it out of id_columns, or drop it")
+    return names
+
+
+def _column(table: pa.Table, name: str, *, identifier: bool) -> Column:
+    array = table.column(name)
+    kind = kind_of(array.type)
+    assert kind is not None, "check_table refuses such types"
+    listed = None
+    if pa.types.is_dictionary(array.type):
+        listed = array.combine_chunks().dictionary
+    elif pa.types.is_boolean(array.type):
+        listed = pa.array([False, True])
+    return Column(
+        name=name,
+        kind="identifier" if identifier else kind,
+        type=array.type,
+        nullable=array.null_count > 0,
+        categories=listed,
+    )

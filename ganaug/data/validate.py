@@ -1,0 +1,126 @@
+"""What a table must be before anything is learnt from it; every complaint names the place and the way out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ganaug.errors import DataError, DataWarning
+from ganaug.schema import close_to, kind_of, plain
+
+__all__ = ["check_table", "classes_of", "resolve_name", "warn_if_ordered"]
+
+_MIN_ROWS = 2
+_MIN_ROWS_TO_SUSPECT = 20
+
+
+def check_table(table: pa.Table) -> None:
+    """Raise `DataError` for a table without rows or columns, with types that no cell can hold, or with infinities."""
+    if table.num_columns == 0:
+        raise DataError("the table has no columns; give at least one feature")
+    if table.num_rows == 0:
+        raise DataError(f"the table has {table.num_columns} columns and no rows; give at least {_MIN_ROWS} rows")
+    if table.num_rows < _MIN_ROWS:
+        raise DataError(f"the table has {table.num_rows} row, at least {_MIN_ROWS} are needed to learn from")
+    odd = [f"{f.name!r} ({f.type})" for f in table.schema if kind_of(f.type) is None]
+    if odd:
+        raise DataError(f"cells must hold one number, text, truth value, date or time, however: {', '.join(odd)}; flatten them")
+    infinite = {}
+    for field, column in zip(table.schema, table.columns, strict=True):
+        if pa.types.is_floating(field.type):
+            values = column.combine_chunks().to_numpy(zero_copy_only=False)
+            if count := int(np.isinf(values).sum()):
+                infinite[field.name] = count
+    if infinite:
+        found = ", ".join(f"{name!r} ({count})" for name, count in infinite.items())
+        raise DataError(f"numbers must be finite, however these columns hold infinities: {found}; replace them or set them missing")
+
+
+def resolve_name(label: Hashable, labels: Sequence[Any], names: Sequence[str], *, what: str) -> str:
+    """Return the Arrow name of the column that the user calls ``label``.
+
+    Raises
+    ------
+    DataError
+        if there is none; the message lists the names that look like it.
+    """
+    for known, name in zip(labels, names, strict=True):
+        if known == label and isinstance(known, str) == isinstance(label, str):
+            return name
+    if str(label) in names:
+        return str(label)
+    hint = close_to(str(label), names)
+    shown = list(names) if len(names) <= 20 else [*names[:20], f"... {len(names) - 20} more"]
+    raise DataError(f"{what} {label!r} is not among the columns {shown}{hint}")
+
+
+def classes_of(column: pa.ChunkedArray, name: str, *, known: Any = None) -> pa.Array:
+    """Return the sorted labels of a target column.
+
+    ``known`` are the labels of another table that this one must not go beyond; they are then returned instead.
+
+    Raises
+    ------
+    DataError
+        for missing labels (with their count), one class only, or a target that looks continuous.
+    """
+    values = plain(column.combine_chunks())
+    if values.null_count:
+        raise DataError(
+            f"the target {name!r} must have a label in every row, however {values.null_count} of {len(values)} are missing; "
+            "drop these rows or give them a label"
+        )
+    unique = pc.unique(values)
+    if known is not None:
+        listed = (known if isinstance(known, pa.Array) else pa.array(known)).cast(values.type)
+        beyond = unique.filter(pc.invert(pc.is_in(unique, value_set=listed))).to_pylist()
+        if beyond:
+            raise DataError(f"the target {name!r} holds labels that are not among the classes {listed.to_pylist()}: {beyond}")
+        return listed
+    if len(unique) < 2:
+        raise DataError(
+            f"the target {name!r} has one class only, {unique[0].as_py()!r}, at least two are needed; "
+            "leave the target out to augment all rows as one class"
+        )
+    _refuse_continuous(unique, len(values), name)
+    if pa.types.is_float16(unique.type):
+        return unique.take(pa.array(np.argsort(unique.to_numpy(zero_copy_only=False), kind="stable")))
+    return unique.take(pc.sort_indices(unique))
+
+
+def _refuse_continuous(unique: pa.Array, n_rows: int, name: str) -> None:
+    fractional = False
+    if pa.types.is_floating(unique.type):
+        numbers = unique.to_numpy(zero_copy_only=False)
+        fractional = bool((numbers != np.round(numbers)).any())
+    many = len(unique) > max(20, n_rows // 2)
+    if (fractional and len(unique) > 10) or many:
+        raise DataError(
+            f"the target {name!r} looks continuous: {len(unique)} different values in {n_rows} rows; "
+            "bin it into classes, or leave the target out to augment all rows as one class"
+        )
+
+
+def warn_if_ordered(table: pa.Table, names: Sequence[str]) -> None:
+    """Warn when rows come in the order of a date: neighbours in time then leak between training and test."""
+    if table.num_rows < _MIN_ROWS_TO_SUSPECT:
+        return
+    for name in names:
+        array = plain(table.column(name).combine_chunks())
+        if not (pa.types.is_timestamp(array.type) or pa.types.is_date(array.type)) or array.null_count:
+            continue
+        width = pa.int32() if pa.types.is_date32(array.type) else pa.int64()
+        steps = np.sign(np.diff(array.cast(width).to_numpy().astype(np.float64)))
+        if (steps >= 0).all() != (steps <= 0).all() and np.count_nonzero(steps) > 2:
+            warnings.warn(
+                f"the rows are in the order of {name!r}: if they belong to a time series, random test rows leak the "
+                "future; pass groups= (for instance the month) or a cv= that splits by time",
+                DataWarning,
+                stacklevel=4,
+            )
+            return

@@ -1,0 +1,264 @@
+"""What one row of a table is: columns, kinds, target and classes, and the container that it came in."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ganaug import containers
+from ganaug.errors import ArtefactError, DataError, SchemaError
+
+__all__ = ["Column", "ColumnKind", "TableSchema", "array_from_json", "array_to_json", "close_to", "kind_of", "value_type"]
+
+ColumnKind = Literal["number", "integer", "boolean", "category", "datetime", "duration", "identifier"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One feature column."""
+
+    name: str
+    kind: ColumnKind
+    type: pa.DataType
+    nullable: bool
+    """Whether a value was missing in the rows that the schema was read from."""
+    categories: pa.Array | None = None
+    """The values that the type itself lists (a dictionary, a pandas categorical, a boolean), in its order."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TableSchema:
+    """Everything about a table but its rows; it goes to plain JSON and back.
+
+    Two schemas are equal when their JSON is.
+    """
+
+    arrow: pa.Schema
+    """The input's own Arrow schema, target included, in its own order, with its metadata."""
+    columns: tuple[Column, ...]
+    """The feature columns in input order: identifiers included, the target left out."""
+    target: str | None
+    classes: pa.Array | None
+    """The labels, sorted, no null; None without a target."""
+    container: Literal["pandas", "arrow", "xy"]
+    form: dict[str, Any] = field(repr=False)
+    """How the container is put together again, in JSON (see `ganaug.containers`)."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TableSchema) and self.to_json() == other.to_json()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # ------------------------------------------------------------------------------------- what it says
+    @property
+    def n_classes(self) -> int:
+        """The number of classes; 1 without a target."""
+        return 1 if self.classes is None else len(self.classes)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """The columns that are learnt: neither the target nor an identifier."""
+        return [c.name for c in self.columns if c.kind != "identifier"]
+
+    @property
+    def id_columns(self) -> list[str]:
+        """The columns whose values name a row and say nothing about it."""
+        return [c.name for c in self.columns if c.kind == "identifier"]
+
+    def class_names(self) -> list[str]:
+        """Return the text of every label, by code; ``["all rows"]`` without a target."""
+        return ["all rows"] if self.classes is None else [str(v) for v in self.classes.to_pylist()]
+
+    def label_codes(self, table: pa.Table) -> np.ndarray:
+        """Return the class code of every row of ``table``.
+
+        **Shape:** int64 ``(n,)``; all 0 without a target.
+
+        Raises
+        ------
+        SchemaError
+            if the target column is missing or holds a label that is not among the classes.
+        """
+        if self.target is None or self.classes is None:
+            return np.zeros(table.num_rows, dtype=np.int64)
+        if self.target not in table.column_names:
+            raise SchemaError(f"the target column {self.target!r} is missing; the table has {table.column_names}")
+        values = plain(table.column(self.target).combine_chunks())
+        codes = pc.index_in(values.cast(self.classes.type), value_set=self.classes)
+        if codes.null_count:
+            unknown = values.filter(pc.is_null(codes)).unique().to_pylist()
+            raise SchemaError(f"{self.target!r} holds labels that are not among the classes {self.class_names()}: {unknown}")
+        return codes.to_numpy(zero_copy_only=False).astype(np.int64)
+
+    def code_of(self, label: Any) -> int:
+        """Return the code of one label, given as the value itself or as its text.
+
+        Raises
+        ------
+        DataError
+            if there is no such class, or no target.
+        """
+        if self.classes is None:
+            raise DataError(f"the table has no target, so that there is no class {label!r}; ask for rows without conditions")
+        known = self.classes.to_pylist()
+        value = label.item() if isinstance(label, np.generic) and not isinstance(label, np.datetime64) else label
+        for code, candidate in enumerate(known):
+            if candidate == value and isinstance(candidate, bool) == isinstance(value, bool):
+                return code
+        names = self.class_names()
+        if str(value) in names:
+            return names.index(str(value))
+        hint = close_to(str(value), names)
+        raise DataError(f"{label!r} is not a class of {self.target!r}; the classes are {names}{hint}")
+
+    def check(self, table: pa.Table) -> None:
+        """Raise `SchemaError` unless ``table`` has this schema's columns and types in this order."""
+        expected, found = self.arrow.names, table.column_names
+        if expected != found:
+            missing, extra = [n for n in expected if n not in found], [n for n in found if n not in expected]
+            parts = [f"missing: {missing}"] * bool(missing) + [f"unexpected: {extra}"] * bool(extra)
+            what = "; ".join(parts) if parts else f"another order: {found} instead of {expected}"
+            raise SchemaError(f"the table's columns are not the ones that were fitted on ({what})")
+        differing = [
+            f"{name!r} is {theirs} instead of {ours}"
+            for name, ours, theirs in zip(expected, self.arrow.types, table.schema.types, strict=True)
+            if value_type(ours) != value_type(theirs) or pa.types.is_dictionary(ours) != pa.types.is_dictionary(theirs)
+        ]
+        if differing:
+            more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+            raise SchemaError(f"the table's types are not the ones that were fitted on: {', '.join(differing[:3])}{more}")
+
+    # --------------------------------------------------------------------------------------- there and back
+    def restore(self, table: pa.Table) -> Any:
+        """Give rows of this schema the container that the input had, with its labels and dtypes.
+
+        A DataFrame gets a default index: rows that were made up have no place in the input's own.
+        """
+        self.check(table)
+        return containers.restore(table, self.form, self.target)
+
+    def without_rows(self) -> TableSchema:
+        """Return the same schema without anything in its metadata that could tell about single rows."""
+        metadata = {}
+        pandas = self.arrow.pandas_metadata
+        if pandas is not None:
+            kept = {k: pandas[k] for k in ("columns", "column_indexes", "creator", "pandas_version") if k in pandas}
+            stored = [d for d in pandas.get("index_columns", []) if isinstance(d, str)]
+            kept["columns"] = [c for c in kept.get("columns", []) if c.get("field_name") not in stored]
+            metadata = {"pandas": json.dumps(kept | {"index_columns": [], "attributes": {}})}
+        fields = [pa.field(f.name, f.type, f.nullable) for f in self.arrow]
+        return replace(self, arrow=pa.schema(fields, metadata=metadata))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a plain JSON object; `from_json` undoes it."""
+        described = [
+            {
+                "name": c.name,
+                "kind": c.kind,
+                "type": str(c.type),
+                "nullable": c.nullable,
+                "categories": None if c.categories is None else array_to_json(c.categories),
+            }
+            for c in self.columns
+        ]
+        return {
+            "arrow": base64.b64encode(self.arrow.serialize().to_pybytes()).decode(),
+            "columns": described,
+            "target": self.target,
+            "classes": None if self.classes is None else array_to_json(self.classes),
+            "container": self.container,
+            "form": self.form,
+        }
+
+    @classmethod
+    def from_json(cls, d: dict[str, Any]) -> TableSchema:
+        """Undo `to_json`; raises `ArtefactError` if something is missing or broken."""
+        try:
+            arrow = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(d["arrow"])))
+            columns = []
+            for c in d["columns"]:
+                kind = arrow.field(c["name"]).type
+                listed = None if c["categories"] is None else array_from_json(c["categories"], value_type(kind))
+                columns.append(
+                    Column(name=c["name"], kind=c["kind"], type=kind, nullable=c["nullable"], categories=listed)
+                )
+            target = d["target"]
+            classes = None if target is None else array_from_json(d["classes"], value_type(arrow.field(target).type))
+            return cls(
+                arrow=arrow, columns=tuple(columns), target=target, classes=classes, container=d["container"], form=d["form"]
+            )
+        except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            raise ArtefactError(f"the schema is broken: {type(error).__name__}: {error}; fit and save again") from error
+
+
+# ------------------------------------------------------------------------------------------------ types
+def value_type(type_: pa.DataType) -> pa.DataType:
+    """Return the type of the values themselves: of a dictionary's values, of an extension's storage."""
+    if isinstance(type_, pa.BaseExtensionType):
+        return value_type(type_.storage_type)
+    return value_type(type_.value_type) if pa.types.is_dictionary(type_) else type_
+
+
+def plain(array: pa.Array) -> pa.Array:
+    """Return the values themselves: decoded from a dictionary, out of an extension."""
+    if isinstance(array, pa.ExtensionArray):
+        return plain(array.storage)
+    return plain(array.dictionary_decode()) if isinstance(array, pa.DictionaryArray) else array
+
+
+def kind_of(type_: pa.DataType) -> ColumnKind | None:
+    """Return the kind of column that a type makes, or None if no cell of a table can be of that type."""
+    t = pa.types
+    if isinstance(type_, pa.BaseExtensionType):
+        inner = kind_of(type_.storage_type)
+        return "datetime" if type_.extension_name == "pandas.period" else inner
+    if t.is_dictionary(type_):
+        return "category" if kind_of(type_.value_type) is not None else None
+    if t.is_boolean(type_):
+        return "boolean"
+    if t.is_integer(type_):
+        return "integer"
+    if t.is_floating(type_) or t.is_decimal(type_):
+        return "number"
+    if t.is_timestamp(type_) or t.is_date(type_):
+        return "datetime"
+    if t.is_time(type_) or t.is_duration(type_):
+        return "duration"
+    text = t.is_string(type_) or t.is_large_string(type_) or t.is_string_view(type_)
+    binary = t.is_binary(type_) or t.is_large_binary(type_) or t.is_fixed_size_binary(type_) or t.is_binary_view(type_)
+    return "category" if text or binary or t.is_null(type_) else None
+
+
+def array_to_json(array: pa.Array) -> Any:
+    """Return a list of plain values where JSON has them, else the array as Arrow IPC in base64."""
+    t = pa.types
+    readable = t.is_string(array.type) or t.is_large_string(array.type) or t.is_integer(array.type) or t.is_boolean(array.type)
+    if readable or (t.is_float64(array.type) and bool(np.isfinite(array.to_numpy(zero_copy_only=False)).all())):
+        return array.to_pylist()
+    sink = pa.BufferOutputStream()
+    batch = pa.record_batch([array], names=["values"])
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return {"ipc": base64.b64encode(sink.getvalue().to_pybytes()).decode()}
+
+
+def array_from_json(values: Any, type_: pa.DataType) -> pa.Array:
+    """Undo `array_to_json` of an array of ``type_``."""
+    if isinstance(values, list):
+        return pa.array(values, type_)
+    reader = pa.ipc.open_stream(pa.py_buffer(base64.b64decode(values["ipc"])))
+    return reader.read_next_batch().column(0)
+
+
+def close_to(name: str, known: Sequence[str] | Iterable[str]) -> str:
+    """Return ``"; did you mean ...?"`` for the known names that look like ``name``, else nothing."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
