@@ -1,4 +1,7 @@
-"""The streaming writer: chunks of rows in, a Parquet data set that is visible whole or not at all."""
+"""The streaming writer: chunks of rows in, a Parquet data set that is visible whole or not at all.
+
+The Parquet files lie in a folder of their own below the manifest, as readers take every file of a folder for data.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,11 @@ import pyarrow.parquet as pq
 
 from ganaug.errors import OutputError
 
-__all__ = ["MANIFEST", "Manifest", "read_manifest", "write_parquet"]
+__all__ = ["DATA", "MANIFEST", "Manifest", "read_manifest", "write_parquet"]
 
 MANIFEST = "manifest.json"
+DATA = "data"
+"""The folder of the Parquet files, beside the manifest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,7 @@ class Manifest:
 
     rows: int
     files: list[dict[str, Any]]
-    """Name, rows, bytes and SHA-256 of every file, in order."""
+    """Name (relative to the manifest), rows, bytes and SHA-256 of every file, in order."""
     provenance: dict[str, Any]
     format: int = 1
 
@@ -42,7 +47,7 @@ def write_parquet(
     provenance: Mapping[str, Any],
     rows_per_file: int = 1_000_000,
 ) -> Manifest:
-    """Write ``chunks`` to ``folder/part-00000.parquet`` and on, and ``folder/manifest.json``.
+    """Write ``chunks`` to ``folder/data/part-00000.parquet`` and on, and ``folder/manifest.json``.
 
     The files carry ``schema`` and, under the key ``ganaug`` of their metadata, ``provenance`` as JSON. All of it is
     written beside ``folder`` and renamed at the end, so a reader sees a whole data set or none; memory holds a few
@@ -62,9 +67,9 @@ def write_parquet(
     schema = schema.with_metadata({**(schema.metadata or {}), b"ganaug": json.dumps(dict(provenance), sort_keys=True)})
     try:
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+        (temporary / DATA).mkdir(parents=True)
         counts = _write_files(chunks, temporary, schema, rows_per_file)
-        files = [_describe(temporary / name, rows) for name, rows in counts]
+        files = [_describe(temporary, name, rows) for name, rows in counts]
         manifest = Manifest(rows=sum(rows for _, rows in counts), files=files, provenance=dict(provenance))
         (temporary / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True), "utf-8")
         if folder.exists():
@@ -94,7 +99,7 @@ def _write_files(
         for chunk in _ahead(chunks):
             while len(chunk):
                 if writer is None:
-                    counts.append((f"part-{len(counts):05d}.parquet", 0))
+                    counts.append((f"{DATA}/part-{len(counts):05d}.parquet", 0))
                     writer = pq.ParquetWriter(folder / counts[-1][0], schema)
                 name, rows = counts[-1]
                 part = chunk.slice(0, rows_per_file - rows)
@@ -105,7 +110,7 @@ def _write_files(
                     writer.close()
                     writer = None
         if not counts:
-            counts.append(("part-00000.parquet", 0))
+            counts.append((f"{DATA}/part-00000.parquet", 0))
             pq.write_table(schema.empty_table(), folder / counts[0][0])
     finally:
         if writer is not None:
@@ -113,12 +118,12 @@ def _write_files(
     return counts
 
 
-def _describe(path: Path, rows: int) -> dict[str, Any]:
+def _describe(folder: Path, name: str, rows: int) -> dict[str, Any]:
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open(folder / name, "rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
-    return {"name": path.name, "rows": rows, "bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+    return {"name": name, "rows": rows, "bytes": (folder / name).stat().st_size, "sha256": digest.hexdigest()}
 
 
 def _ahead(chunks: Iterable[pa.Table], depth: int = 2) -> Iterator[pa.Table]:
