@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ganaug.nets.blocks import MemberEmbedding, MemberLinear
 from ganaug.nets.mlp import Trunk
 
-__all__ = ["ConditionalMLP", "ProjectionCritic"]
+__all__ = ["Classifier", "ConditionalMLP", "ProjectionCritic"]
 
 
 class ConditionalMLP(nn.Module):
@@ -36,6 +36,21 @@ class ConditionalMLP(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         return self.head(self.trunk(torch.cat([x, self.embedding(y)], dim=-1)))
+
+
+class Classifier(nn.Module):
+    """A trunk with a linear head a class.
+
+    **Shape:** ``x (M, B, I) -> (M, B, n_classes)``, logits.
+    """
+
+    def __init__(self, members: int, n_in: int, *, n_classes: int, width: int, depth: int) -> None:
+        super().__init__()
+        self.trunk = Trunk(members, n_in, width, depth)
+        self.head = MemberLinear(members, width, n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.trunk(x))
 
 
 class ProjectionCritic(nn.Module):

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ganaug import losses, penalties
 from ganaug.data.rows import TableMember
 from ganaug.encode import Layout
 from ganaug.gan import Adam, Draw, Emitted, Gan, Penalty, Phase, Stage, Tensors
-from ganaug.nets import ConditionalMLP, OneHot, initialise
+from ganaug.nets import Classifier, ConditionalMLP, OneHot, initialise
 from ganaug.sources import NoiseSource
 
 __all__ = ["KEEPS_ROWS", "Config", "build", "make_source", "stored_source"]
@@ -125,7 +126,13 @@ def _emit(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Emitted:
 
 
 def _critic(networks: nn.ModuleDict, x: Tensor, y: Tensor) -> Tensor:
-    return networks["critic"](x, y)[..., 0]
+    """Score rows ``(M, B, D)`` of the classes ``y``; the critic is also shown what the judge makes of each row."""
+    return networks["critic"](torch.cat([x, networks["judge"](x)], dim=-1), y)[..., 0]
+
+
+def _judge_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+    logits = networks["judge"](draw.real)
+    return F.cross_entropy(logits.transpose(1, 2), draw.y, reduction="none")
 
 
 def _critic_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
@@ -151,7 +158,8 @@ def build(config: Config, layout: Layout, source: NoiseSource, *, n_classes: int
     networks = nn.ModuleDict(
         {
             "generator": _Generator(config, layout, members=members, n_classes=n_classes),
-            "critic": ConditionalMLP(members, _view(layout).n_dims, 1, **shape),
+            "critic": ConditionalMLP(members, _view(layout).n_dims + n_classes, 1, **shape),
+            "judge": Classifier(members, _view(layout).n_dims, n_classes=n_classes, width=config.width, depth=1),
         }
     )
     for name, network in networks.items():
@@ -161,6 +169,7 @@ def build(config: Config, layout: Layout, source: NoiseSource, *, n_classes: int
         networks=networks,
         source=source,
         phases=(
+            Phase(name="judge", moves=("judge",), loss=_judge_loss, optimiser=adam),
             Phase(
                 name="critic",
                 moves=("critic",),
