@@ -14,11 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ganaug import containers
+from ganaug.arrays import ColumnKind, array_from_json, array_to_json, plain, value_type
 from ganaug.errors import ArtefactError, DataError, SchemaError
 
-__all__ = ["Column", "ColumnKind", "TableSchema", "array_from_json", "array_to_json", "close_to", "kind_of", "value_type"]
-
-ColumnKind = Literal["number", "integer", "boolean", "category", "datetime", "duration", "identifier"]
+__all__ = ["Column", "ColumnKind", "TableSchema", "close_to", "plain", "value_type"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +45,8 @@ class TableSchema:
     columns: tuple[Column, ...]
     """The feature columns in input order: identifiers included, the target left out."""
     target: str | None
+    target_categories: pa.Array | None = None
+    """The values that the target's own type lists, in its order, also those that no row has."""
     classes: pa.Array | None
     """The labels, sorted, no null; None without a target."""
     container: Literal["pandas", "arrow", "xy"]
@@ -174,6 +175,7 @@ class TableSchema:
             "columns": described,
             "target": self.target,
             "classes": None if self.classes is None else array_to_json(self.classes),
+            "target_categories": None if self.target_categories is None else array_to_json(self.target_categories),
             "container": self.container,
             "form": self.form,
         }
@@ -197,65 +199,6 @@ class TableSchema:
             )
         except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise ArtefactError(f"the schema is broken: {type(error).__name__}: {error}; fit and save again") from error
-
-
-# ------------------------------------------------------------------------------------------------ types
-def value_type(type_: pa.DataType) -> pa.DataType:
-    """Return the type of the values themselves: of a dictionary's values, of an extension's storage."""
-    if isinstance(type_, pa.BaseExtensionType):
-        return value_type(type_.storage_type)
-    return value_type(type_.value_type) if pa.types.is_dictionary(type_) else type_
-
-
-def plain(array: pa.Array) -> pa.Array:
-    """Return the values themselves: decoded from a dictionary, out of an extension."""
-    if isinstance(array, pa.ExtensionArray):
-        return plain(array.storage)
-    return plain(array.dictionary_decode()) if isinstance(array, pa.DictionaryArray) else array
-
-
-def kind_of(type_: pa.DataType) -> ColumnKind | None:
-    """Return the kind of column that a type makes, or None if no cell of a table can be of that type."""
-    t = pa.types
-    if isinstance(type_, pa.BaseExtensionType):
-        inner = kind_of(type_.storage_type)
-        return "datetime" if type_.extension_name == "pandas.period" else inner
-    if t.is_dictionary(type_):
-        return "category" if kind_of(type_.value_type) is not None else None
-    if t.is_boolean(type_):
-        return "boolean"
-    if t.is_integer(type_):
-        return "integer"
-    if t.is_floating(type_) or t.is_decimal(type_):
-        return "number"
-    if t.is_timestamp(type_) or t.is_date(type_):
-        return "datetime"
-    if t.is_time(type_) or t.is_duration(type_):
-        return "duration"
-    text = t.is_string(type_) or t.is_large_string(type_) or t.is_string_view(type_)
-    binary = t.is_binary(type_) or t.is_large_binary(type_) or t.is_fixed_size_binary(type_) or t.is_binary_view(type_)
-    return "category" if text or binary or t.is_null(type_) else None
-
-
-def array_to_json(array: pa.Array) -> Any:
-    """Return a list of plain values where JSON has them, else the array as Arrow IPC in base64."""
-    t = pa.types
-    readable = t.is_string(array.type) or t.is_large_string(array.type) or t.is_integer(array.type) or t.is_boolean(array.type)
-    if readable or (t.is_float64(array.type) and bool(np.isfinite(array.to_numpy(zero_copy_only=False)).all())):
-        return array.to_pylist()
-    sink = pa.BufferOutputStream()
-    batch = pa.record_batch([array], names=["values"])
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return {"ipc": base64.b64encode(sink.getvalue().to_pybytes()).decode()}
-
-
-def array_from_json(values: Any, type_: pa.DataType) -> pa.Array:
-    """Undo `array_to_json` of an array of ``type_``."""
-    if isinstance(values, list):
-        return pa.array(values, type_)
-    reader = pa.ipc.open_stream(pa.py_buffer(base64.b64decode(values["ipc"])))
-    return reader.read_next_batch().column(0)
 
 
 def close_to(name: str, known: Sequence[str] | Iterable[str]) -> str:

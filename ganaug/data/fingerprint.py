@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ganaug.schema import plain
+from ganaug.arrays import plain
 
 __all__ = ["fingerprint", "row_hashes"]
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ganaug.errors import DataWarning
-from ganaug.schema import kind_of, plain
+from ganaug.arrays import kind_of, plain
 
 __all__ = ["detect", "warn_about"]
 

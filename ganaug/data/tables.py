@@ -11,10 +11,11 @@ import pandas as pd
 import pyarrow as pa
 
 from ganaug import containers
+from ganaug.arrays import kind_of, plain
 from ganaug.data import identifiers, validate
 from ganaug.data.files import read_file
 from ganaug.errors import DataError
-from ganaug.schema import Column, TableSchema, kind_of
+from ganaug.schema import Column, TableSchema
 
 __all__ = ["TableData", "read_table", "to_pandas"]
 
@@ -76,7 +77,13 @@ def read_table(
     validate.warn_if_ordered(table, [name for name in features if name not in ids])
     columns = tuple(_column(table, name, identifier=name in ids) for name in features)
     schema = TableSchema(
-        arrow=table.schema, columns=columns, target=target_name, classes=found, container=container, form=form
+        arrow=table.schema,
+        columns=columns,
+        target=target_name,
+        classes=found,
+        target_categories=None if target_name is None else _listed(table.column(target_name)),
+        container=container,
+        form=form,
     )
     return TableData(table=table, schema=schema)
 
@@ -133,15 +140,17 @@ def _column(table: pa.Table, name: str, *, identifier: bool) -> Column:
     array = table.column(name)
     kind = kind_of(array.type)
     assert kind is not None, "check_table refuses such types"
-    listed = None
-    if pa.types.is_dictionary(array.type):
-        listed = array.combine_chunks().dictionary
-    elif pa.types.is_boolean(array.type):
-        listed = pa.array([False, True])
     return Column(
         name=name,
         kind="identifier" if identifier else kind,
         type=array.type,
         nullable=array.null_count > 0,
-        categories=listed,
+        categories=_listed(array),
     )
+
+
+def _listed(column: pa.ChunkedArray) -> pa.Array | None:
+    """Return the values that the column's type lists."""
+    if pa.types.is_dictionary(column.type):
+        return plain(column.combine_chunks().dictionary)
+    return pa.array([False, True]) if pa.types.is_boolean(column.type) else None

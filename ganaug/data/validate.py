@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ganaug.arrays import kind_of, plain
 from ganaug.errors import DataError, DataWarning
-from ganaug.schema import close_to, kind_of, plain
+from ganaug.schema import close_to
 
 __all__ = ["check_table", "classes_of", "resolve_name", "warn_if_ordered"]
 

@@ -1,0 +1,165 @@
+"""Number-like columns: one continuous dimension that is close to normal, and a state (value, spike, missing).
+
+The value's rank u becomes z, the normal quantile of u, along at most ``max_knots`` knots (x_k, z_k) and linearly
+between them: the quantile transform (as scikit-learn's QuantileTransformer), with the normal quantile taken of
+the knots and not of the values, so that both ways are one search and one interpolation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy.special import ndtr, ndtri
+
+from ganaug.encode.axis import Axis
+
+__all__ = ["PRIVATE_KNOTS", "PRIVATE_ROWS", "NumericColumn"]
+
+ATOM_SHARE = 0.2  # of the values present: a value that is repeated this often becomes a state of its own
+PRIVATE_KNOTS, PRIVATE_ROWS = 256, 10  # in private mode: the most knots, and the rows that a value must stand for
+_PRIVATE_TAIL = 0.01
+_WIDE = float(1 << 40)  # positions: a segment this wide is at the limit of what z can tell apart
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NumericColumn:
+    """The fitted encoding of one number-like column."""
+
+    name: str
+    type: pa.DataType
+    axis: Axis
+    knots: np.ndarray
+    """Positions, increasing, int64 or float64 ``(K,)``."""
+    z: np.ndarray
+    """Their normal scores, increasing, float64 ``(K,)``."""
+    atoms: np.ndarray
+    """The positions of the spikes, ``(A,)``."""
+    missing: bool
+
+    @property
+    def n_states(self) -> int:
+        """0 is a value on the continuum, 1 to A the spikes, the last one missing (if there were missing values)."""
+        return 1 + len(self.atoms) + self.missing
+
+    @classmethod
+    def fit(cls, name: str, array: pa.Array, *, max_knots: int, private: bool) -> NumericColumn | None:
+        """Fit to ``array``; None if it holds one value only and no missing one, or nothing to learn from."""
+        axis, values, counts = Axis.fit(array)
+        n, missing = int(counts.sum()), array.null_count > 0
+        if n == 0 or (len(values) == 1 and not missing) or (private and n < 3 * PRIVATE_ROWS):
+            return None
+        least = max(ATOM_SHARE * n, PRIVATE_ROWS if private else 0)
+        atoms = values[counts >= least] if len(values) > 1 else values[:0]
+        ranks = np.cumsum(counts)
+        kept = _private_knots(ranks, n) if private else _knots(values, ranks, n, max_knots)
+        scores = ndtri((ranks[kept] - counts[kept] / 2) / n)
+        return cls(name=name, type=array.type, axis=axis, knots=values[kept], z=scores, atoms=atoms, missing=missing)
+
+    def encode(self, array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+        """Return z (0 where missing) and the state of every value; what lies outside the knots counts as the end.
+
+        **Shape:** float64 ``(n,)``, int32 ``(n,)``.
+        """
+        positions, present = self.axis.positions(array)
+        codes = np.zeros(len(array), dtype=np.int32)
+        for i, atom in enumerate(self.atoms, start=1):
+            codes[positions == atom] = i
+        z = _between(positions, self.knots, self.z)
+        if not present.all():
+            z[~present] = 0.0
+            codes[~present] = self.n_states - 1 if self.missing else 0
+        return z, codes
+
+    def decode(self, z: np.ndarray, codes: np.ndarray) -> pa.Array:
+        """Return the values: of the spike or missing where the state says so, else of z.
+
+        **Shape:** float64 ``(n,)``, integer ``(n,)`` -> ``n`` values of the column's type.
+        """
+        positions = _beneath(z, self.z, self.knots)
+        if len(self.atoms):
+            spike = (codes > 0) & (codes <= len(self.atoms))
+            positions[spike] = self.atoms[codes[spike] - 1]
+        present = codes < self.n_states - 1 if self.missing else None
+        return self.axis.values(positions, present, self.type)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return JSON and arrays; `from_state` undoes it."""
+        return (
+            {"kind": "numeric", "axis": self.axis.to_json(), "missing": self.missing},
+            {"knots": self.knots, "z": self.z, "atoms": self.atoms},
+        )
+
+    @classmethod
+    def from_state(cls, name: str, type_: pa.DataType, d: dict[str, Any], arrays: dict[str, np.ndarray]) -> NumericColumn:
+        """Undo `state`."""
+        return cls(name=name, type=type_, axis=Axis(**d["axis"]), missing=bool(d["missing"]), **arrays)
+
+
+# ---------------------------------------------------------------------------------------------- knots
+def _knots(values: np.ndarray, ranks: np.ndarray, n: int, max_knots: int) -> np.ndarray:
+    """Return which of the sorted ``values`` become knots: all of few, else half even in rank and half in score."""
+    if len(values) <= max_knots:
+        return np.arange(len(values))
+    extent = float(values[-1]) - float(values[0])
+    wide = values.dtype == np.int64 and extent > _WIDE * max_knots / 4
+    room = (max_knots // 2 if wide else max_knots) - 2
+    end = ndtri(0.5 / n)
+    u = np.concatenate([np.linspace(0, 1, room // 2), ndtr(np.linspace(end, -end, room - room // 2))])
+    kept = np.searchsorted(ranks, u * n).clip(0, len(values) - 1)
+    kept = np.unique(np.concatenate([[0], kept, [len(values) - 1]]))
+    if wide:
+        # What lies inside the widest segments becomes knots too: heavy tails stay exact.
+        widths = np.diff(values[kept].astype(np.float64))
+        order = np.argsort(-widths, kind="stable")
+        inside = [np.arange(kept[i] + 1, kept[i + 1]) for i in order[: max_knots - len(kept)] if widths[i] > _WIDE]
+        kept = np.union1d(kept, np.concatenate([*inside, []])[: max_knots - len(kept)]).astype(np.int64)
+    return kept
+
+
+def _private_knots(ranks: np.ndarray, n: int) -> np.ndarray:
+    """Return at most n / 10 quantiles, none of them among the outermost ten rows or hundredth."""
+    tail = max(int(np.ceil(_PRIVATE_TAIL * n)), PRIVATE_ROWS)
+    rows = np.linspace(tail, n - 1 - tail, min(PRIVATE_KNOTS, n // PRIVATE_ROWS))
+    return np.unique(np.searchsorted(ranks, np.rint(rows), side="right"))
+
+
+# ---------------------------------------------------------------------------------------- interpolation
+def _between(x: np.ndarray, knots: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Interpolate from positions to scores."""
+    if len(knots) == 1:
+        return np.full(len(x), z[0])
+    x = np.clip(x, knots[0], knots[-1])
+    i = np.searchsorted(knots, x, side="right").clip(1, len(knots) - 1)
+    low = knots[i - 1]
+    if knots.dtype == np.int64:
+        width = np.diff(knots).view(np.uint64).astype(np.float64)
+        t = (x - low).view(np.uint64) / width[i - 1]
+    else:
+        scale = _scale(knots)
+        t = (x * scale - low * scale) / (knots[i] * scale - low * scale)
+    return z[i - 1] * (1 - t) + z[i] * t
+
+
+def _beneath(z: np.ndarray, scores: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """Interpolate from scores to positions; whole ones where the knots are."""
+    if len(knots) == 1:
+        return np.full(len(z), knots[0])
+    z = np.clip(z, scores[0], scores[-1])
+    i = np.searchsorted(scores, z, side="right").clip(1, len(knots) - 1)
+    left = scores[i - 1]
+    t = (z - left) / np.diff(scores)[i - 1]
+    if knots.dtype != np.int64:
+        return np.clip(knots[i - 1] * (1 - t) + knots[i] * t, knots[0], knots[-1])
+    width = np.diff(knots).view(np.uint64).astype(np.float64)[i - 1]
+    # From the nearer end, so that no distance exceeds 2^63 and the ends are exact.
+    upper = t > 0.5
+    away = np.rint(np.where(upper, 1 - t, t) * width).astype(np.int64)
+    return np.where(upper, knots[i] - away, knots[i - 1] + away)
+
+
+def _scale(knots: np.ndarray) -> float:
+    """Return a factor that keeps the differences of knots finite."""
+    return 0.25 if max(abs(float(knots[0])), abs(float(knots[-1]))) > 1e307 else 1.0
