@@ -1,7 +1,7 @@
 """Prefect tasks and flows over the library: thin shells that pass paths and small manifests, never rows.
 
 - `flows.parameters`: what a run is asked, as the form that the Prefect page shows
-- `flows.tasks`: read, train, sample, check, report
+- `flows.tasks`: read, choose, check, train, sample, report
 - `flows.augment`: the flow
 - `flows.page`: what a run shows while it works, and the verdict
 - `flows.demo`: the flow on a table that scikit-learn ships

@@ -24,8 +24,6 @@ def test_prefect_itself_takes_the_settings_when_the_flows_are_imported_first() -
         "s.logging.extra_loggers)"
     )
     environment = {name: value for name, value in os.environ.items() if name not in settings.DEFAULTS}
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split(maxsplit=2)[:2] == ["120", "False"]
     assert "ganaug" in done.stdout

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from prefect.client.orchestration import get_client
+
+from flows.augment import augment
+from flows.parameters import AugmentRequest
+
+pytestmark = pytest.mark.usefixtures("server")
+
+
+def runs() -> list:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs()
+
+
+def artifacts() -> dict[str, str]:
+    with get_client(sync_client=True) as client:
+        return {artifact.key: artifact.type for artifact in client.read_artifacts()}
+
+
+def test_a_table_goes_in_and_parquet_a_report_and_a_named_state_come_out(request_: AugmentRequest, table: Path) -> None:
+    state = augment(request_, return_state=True)
+    assert state.is_completed() and state.name == "Augmented"
+    assert state.message.startswith("10 synthetic rows were added (10 of rare)")
+    result = state.result()
+    rows = pd.read_parquet(result["synthetic"]["path"])
+    real = pd.read_csv(table)
+    assert rows["label"].tolist() == ["rare"] * 10
+    assert list(rows.columns) == list(real.columns)
+    assert rows["amount"].between(real["amount"].min(), real["amount"].max()).all()
+    assert Path(result["report"]["path"]).read_text(encoding="utf-8").startswith("<!")
+    assert {run.name for run in runs()} >= {"augment-small-label-auto"}
+    assert artifacts()["verdict"] == "markdown" and artifacts()["progress-training"] == "progress"
+
+    again = augment(request_)
+    assert again == result, "the same words return what is there"
+
+
+def test_bad_input_fails_the_run_with_the_sentence_that_says_what_to_do(request_: AugmentRequest) -> None:
+    state = augment(request_.model_copy(update={"target": "lable"}), return_state=True)
+    assert state.is_failed()
+    assert "lable" in state.message and "label" in state.message
+    with get_client(sync_client=True) as client:
+        tried = client.read_task_runs()
+    assert max(task.run_count for task in tried if task.name.startswith("read")) == 1

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from prefect.utilities.callables import parameter_schema
+from pydantic import ValidationError
+
+from flows.augment import augment
+from flows.parameters import AugmentRequest
+from ganaug import variants
+
+
+def ask(**options: object) -> AugmentRequest:
+    return AugmentRequest.model_validate({"data": "a.csv", "out": "o", **options})
+
+
+def test_the_variants_of_the_form_are_those_of_the_library() -> None:
+    field = AugmentRequest.model_fields["variant"]
+    assert set(get_args(field.annotation)) == {"auto", *variants.names()}
+
+
+def test_the_page_gets_a_form_with_a_sentence_and_a_place_for_every_field() -> None:
+    form = parameter_schema(augment).definitions["AugmentRequest"]
+    assert form["additionalProperties"] is False
+    fields = form["properties"]
+    assert set(fields) == set(AugmentRequest.model_fields)
+    assert sorted(field["position"] for field in fields.values()) == list(range(len(fields)))
+    assert all(field["description"].endswith(".") for field in fields.values())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"verbose": True},
+        {"variant": "ctgan"},
+        {"check": "deep"},
+        {"random_state": -1},
+        {"sampling_strategy": 1.5},
+        {"sampling_strategy": {"rare": -1}},
+        {"data": ""},
+    ],
+    ids=str,
+)
+def test_a_wrong_value_is_refused_before_anything_starts(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        ask(**wrong)
+
+
+@pytest.mark.parametrize("strategy", ["policy", "auto", 0.5, {"rare": 25}], ids=str)
+def test_the_library_is_asked_in_the_same_words(strategy: object) -> None:
+    asked = ask(
+        sampling_strategy=strategy, check="none", target="y", groups="g", scoring="f1", random_state=3
+    ).to_library()
+    assert asked.sampling_strategy == strategy
+    assert asked.depth is None
+    assert (asked.target, asked.groups, asked.scoring, asked.random_state) == ("y", "g", "f1", 3)
+
+
+def test_the_title_names_the_data_and_how_they_are_augmented() -> None:
+    assert ask(data="s3://bucket/adult/*.parquet", target="income", variant="wgan_gp").title == "*-income-wgan_gp"
+    assert ask(data="/data/adult.csv").title == "adult-auto"

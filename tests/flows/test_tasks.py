@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import errno
+import json
+import logging
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows import tasks
+from flows.parameters import AugmentRequest
+from ganaug.errors import DataError, OutputError
+
+
+def test_only_what_may_pass_is_tried_again() -> None:
+    assert tasks.is_passing(TimeoutError("slow storage"))
+    assert tasks.is_passing(OSError(errno.ENOSPC, "full"))
+    assert not tasks.is_passing(FileNotFoundError("data.csv"))
+    assert not tasks.is_passing(DataError("no column 'y'"))
+    full = OutputError("no space is left")
+    full.__cause__ = OSError(errno.ENOSPC, "full")
+    assert tasks.is_passing(full)
+    readonly = OutputError("cannot write")
+    readonly.__cause__ = PermissionError("read-only")
+    assert not tasks.is_passing(readonly)
+    assert not tasks.is_passing(None)
+
+
+def test_reading_answers_with_counts_and_a_fingerprint_and_opens_the_folder(request_: AugmentRequest) -> None:
+    manifest = tasks.read.fn(request_)
+    assert (manifest["rows"], manifest["columns"]) == (75, 3)
+    assert manifest["classes"] == {"common": 60, "rare": 15}
+    assert len(manifest["fingerprint"]) == 64
+    assert (Path(request_.out) / "run.json").is_file()
+    json.dumps(manifest)
+
+
+def test_what_deserves_a_look_is_logged(
+    table: Path, request_: AugmentRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = pd.read_csv(table)
+    frame.insert(0, "customer_id", [f"c-{i:04d}-{i * 7919 % 1000}" for i in range(len(frame))])
+    frame.to_csv(table, index=False)
+    with caplog.at_level(logging.WARNING, logger="ganaug.flows"):
+        tasks.read.fn(request_)
+    assert "customer_id" in caplog.text
+
+
+def test_data_that_change_while_a_run_goes_on_are_refused(table: Path, request_: AugmentRequest) -> None:
+    tasks.read.fn(request_)
+    frame = pd.read_csv(table)
+    frame.loc[0, "count"] += 1
+    frame.to_csv(table, index=False)
+    with pytest.raises(OutputError, match="differs in data"):
+        tasks.choose.fn(request_)
+
+
+def test_choosing_answers_with_the_rows_to_add(request_: AugmentRequest) -> None:
+    assert tasks.choose.fn(request_) == {"rows": {"rare": 10}, "reason": "as asked"}
+
+
+def test_no_check_is_none(request_: AugmentRequest) -> None:
+    assert tasks.check.fn(request_) is None
