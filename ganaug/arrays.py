@@ -7,9 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
-__all__ = ["ColumnKind", "array_from_json", "array_to_json", "kind_of", "plain", "typed", "value_type"]
+__all__ = ["ColumnKind", "array_from_json", "array_to_json", "kind_of", "pc", "plain", "typed", "value_type"]
+
+pc: Any = pyarrow.compute
+"""Arrow's functions on arrays; they are made at import time, where no type checker sees them."""
 
 ColumnKind = Literal["number", "integer", "boolean", "category", "datetime", "duration", "identifier"]
 
@@ -54,7 +57,8 @@ def kind_of(type_: pa.DataType) -> ColumnKind | None:
 def array_to_json(array: pa.Array) -> Any:
     """Return a list of plain values where JSON has them, else the array as Arrow IPC in base64."""
     t = pa.types
-    readable = t.is_string(array.type) or t.is_large_string(array.type) or t.is_integer(array.type) or t.is_boolean(array.type)
+    text = t.is_string(array.type) or t.is_large_string(array.type)
+    readable = text or t.is_integer(array.type) or t.is_boolean(array.type)
     if readable or (t.is_float64(array.type) and bool(np.isfinite(array.to_numpy(zero_copy_only=False)).all())):
         return array.to_pylist()
     sink = pa.BufferOutputStream()
@@ -77,5 +81,5 @@ def typed(values: pa.Array, type_: pa.DataType, listed: pa.Array | None) -> pa.A
     if pa.types.is_dictionary(type_):
         listed = values.unique().drop_null() if listed is None else listed
         indices = pc.index_in(values, value_set=listed).cast(type_.index_type)
-        return pa.DictionaryArray.from_arrays(indices, listed, ordered=type_.ordered)
+        return pa.DictionaryArray.from_arrays(indices, typed(listed, type_.value_type, None), ordered=type_.ordered)
     return pa.ExtensionArray.from_storage(type_, values) if isinstance(type_, pa.BaseExtensionType) else values

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from scipy import sparse
 
+from ganaug.arrays import pc
 from ganaug.errors import DataError
 from ganaug.frames import dtype_to_json, from_series, labels_to_json, names_of, to_index, to_series
 
@@ -77,7 +77,8 @@ def from_file(table: pa.Table) -> Unpacked:
         else:
             described = dtype_to_json(dtype)
         dtypes.append(described)
-    return canonical, {"kind": "frame", "labels": labels_to_json(empty.columns), "dtypes": dtypes}, canonical.column_names
+    form = {"kind": "frame", "labels": labels_to_json(empty.columns), "dtypes": dtypes}
+    return canonical, form, canonical.column_names
 
 
 def from_xy(X: Any, y: Any) -> tuple[pa.Table, dict[str, Any], list[Any], str | None]:
@@ -122,7 +123,7 @@ def _matrix_of(X: Any) -> np.ndarray:
     if isinstance(X, np.ndarray):
         return X
     if not isinstance(X, list | tuple) and not hasattr(X, "__array__"):
-        raise TypeError(f"X must be a DataFrame, an Arrow table, a matrix or a list of rows, however: {type(X).__name__}")
+        raise TypeError(f"X must be a DataFrame, an Arrow table, a matrix or rows, however: {type(X).__name__}")
     try:
         matrix = np.asarray(X)
         mixed = matrix.dtype.kind in "USO" and matrix.ndim == 2
@@ -140,7 +141,7 @@ def _series_of(y: Any) -> tuple[pd.Series, dict[str, Any]]:
         return y, {"kind": "series", "labels": labels_to_json(pd.Index([y.name], tupleize_cols=False))}
     if isinstance(y, pa.Array | pa.ChunkedArray):
         series = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([y]) if isinstance(y, pa.Array) else y))
-        return series, {"kind": "arrow"}  # pyright: ignore[reportReturnType]
+        return series, {"kind": "arrow"}
     if not isinstance(y, list | tuple) and not hasattr(y, "__array__"):
         raise TypeError(f"y must be a Series, an array or a list of labels, however: {type(y).__name__}")
     values = np.asarray(y)

@@ -110,7 +110,7 @@ def from_series(series: pd.Series, name: str) -> tuple[pa.Array, dict[str, Any]]
         return array, {"kind": "sparse", "fill": _label_to_json(dtype.fill_value), "inner": inner}
     if isinstance(dtype, pd.CategoricalDtype):
         return _from_categorical(cast(pd.Categorical, series.array), name)
-    if dtype == object:
+    if dtype.kind == "O" and isinstance(dtype, np.dtype):
         return _from_objects(series.to_numpy(), name)
     if isinstance(dtype, pd.IntervalDtype) or dtype.kind == "c":
         raise DataError(f"column {name!r} has dtype {dtype}, which a table cannot hold; split it into two columns")
@@ -129,22 +129,23 @@ def dtype_to_json(dtype: Any) -> dict[str, Any]:
     if isinstance(dtype, pd.DatetimeTZDtype):
         library = "zoneinfo" if isinstance(dtype.tz, zoneinfo.ZoneInfo) else None
         return {"kind": "named", "name": str(dtype), "zoneinfo": library and str(dtype.tz)}
-    if dtype == object:
+    if isinstance(dtype, np.dtype) and dtype.kind == "O":
         return {"kind": "object", "missing": "none", "timestamps": False}
     return {"kind": "named", "name": str(dtype)}
 
 
 def _from_categorical(values: pd.Categorical, name: str) -> tuple[pa.Array, dict[str, Any]]:
-    categories = values.categories
+    categories: Any = values.categories
     described: dict[str, Any] = {"kind": "category"}
     if isinstance(categories, pd.IntervalIndex):
-        if categories.dtype.subtype.kind not in "iuf":
+        subtype = cast(pd.IntervalDtype, categories.dtype).subtype
+        if np.dtype(subtype).kind not in "iuf":
             raise DataError(f"column {name!r} has categories of dtype {categories.dtype}; turn them into text")
         described["intervals"] = {
             "left": categories.left.tolist(),
             "right": categories.right.tolist(),
             "closed": categories.closed,
-            "dtype": str(categories.dtype.subtype),
+            "dtype": str(subtype),
         }
         listed: pa.Array = pa.array([str(c) for c in categories], pa.string())
     else:
@@ -197,7 +198,7 @@ def to_series(array: pa.Array, described: dict[str, Any]) -> pd.Series:
     """Undo `from_series`: a Series with a default index, no name and the dtype described."""
     kind = described["kind"]
     if kind == "arrow":
-        return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([array])))  # pyright: ignore[reportCallIssue]
+        return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([array])))
     if kind == "category":
         return pd.Series(_to_categorical(array, described))
     if kind == "sparse":

@@ -11,10 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ganaug import containers
-from ganaug.arrays import ColumnKind, array_from_json, array_to_json, plain, value_type
+from ganaug.arrays import ColumnKind, array_from_json, array_to_json, pc, plain, value_type
 from ganaug.errors import ArtefactError, DataError, SchemaError
 
 __all__ = ["Column", "ColumnKind", "TableSchema", "close_to", "plain", "value_type"]
@@ -96,7 +95,7 @@ class TableSchema:
         codes = pc.index_in(values.cast(self.classes.type), value_set=self.classes)
         if codes.null_count:
             unknown = values.filter(pc.is_null(codes)).unique().to_pylist()
-            raise SchemaError(f"{self.target!r} holds labels that are not among the classes {self.class_names()}: {unknown}")
+            raise SchemaError(f"{self.target!r} holds labels that are not among {self.class_names()}: {unknown}")
         return codes.to_numpy(zero_copy_only=False).astype(np.int64)
 
     def code_of(self, label: Any) -> int:
@@ -108,7 +107,7 @@ class TableSchema:
             if there is no such class, or no target.
         """
         if self.classes is None:
-            raise DataError(f"the table has no target, so that there is no class {label!r}; ask for rows without conditions")
+            raise DataError(f"without a target there is no class {label!r}; ask for rows without conditions")
         known = self.classes.to_pylist()
         value = label.item() if isinstance(label, np.generic) and not isinstance(label, np.datetime64) else label
         for code, candidate in enumerate(known):
@@ -135,7 +134,7 @@ class TableSchema:
         ]
         if differing:
             more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
-            raise SchemaError(f"the table's types are not the ones that were fitted on: {', '.join(differing[:3])}{more}")
+            raise SchemaError(f"the types are not the ones that were fitted on: {', '.join(differing[:3])}{more}")
 
     # --------------------------------------------------------------------------------------- there and back
     def restore(self, table: pa.Table) -> Any:
@@ -188,14 +187,25 @@ class TableSchema:
             columns = []
             for c in d["columns"]:
                 kind = arrow.field(c["name"]).type
-                listed = None if c["categories"] is None else array_from_json(c["categories"], value_type(kind))
+                categories = None if c["categories"] is None else array_from_json(c["categories"], value_type(kind))
                 columns.append(
-                    Column(name=c["name"], kind=c["kind"], type=kind, nullable=c["nullable"], categories=listed)
+                    Column(name=c["name"], kind=c["kind"], type=kind, nullable=c["nullable"], categories=categories)
                 )
             target = d["target"]
             classes = None if target is None else array_from_json(d["classes"], value_type(arrow.field(target).type))
+            listed = d["target_categories"]
+            if listed is not None:
+                listed = array_from_json(listed, value_type(arrow.field(target).type))
             return cls(
-                arrow=arrow, columns=tuple(columns), target=target, classes=classes, container=d["container"], form=d["form"]
+                arrow=arrow,
+                columns=tuple(columns),
+                target=target,
+                classes=classes,
+                target_categories=None
+                if listed is None
+                else array_from_json(listed, value_type(arrow.field(target).type)),
+                container=d["container"],
+                form=d["form"],
             )
         except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise ArtefactError(f"the schema is broken: {type(error).__name__}: {error}; fit and save again") from error

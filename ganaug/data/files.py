@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.dataset
-import pyarrow.fs
-import pyarrow.parquet
+from pyarrow import csv, dataset, fs, parquet
 
 from ganaug.errors import DataError
 
@@ -56,25 +53,25 @@ def read_file(source: str | os.PathLike[str]) -> pa.Table:
 
 
 # ---------------------------------------------------------------------------------------------- where
-def _filesystem(text: str) -> tuple[pa.fs.FileSystem, str]:
+def _filesystem(text: str) -> tuple[fs.FileSystem, str]:
     if "://" not in text:
-        return pa.fs.LocalFileSystem(), Path(text).expanduser().as_posix()
+        return fs.LocalFileSystem(), Path(text).expanduser().as_posix()
     try:
         import fsspec
 
         remote, path = fsspec.core.url_to_fs(text)
     except (ImportError, ValueError) as error:
         raise DataError(f"{text!r} cannot be opened: {error}") from error
-    return pa.fs.PyFileSystem(pa.fs.FSSpecHandler(remote)), path
+    return fs.PyFileSystem(fs.FSSpecHandler(remote)), path
 
 
-def _files(filesystem: pa.fs.FileSystem, path: str, text: str) -> tuple[str | None, list[str]]:
+def _files(filesystem: fs.FileSystem, path: str, text: str) -> tuple[str | None, list[str]]:
     """Return the folder below which ``key=value`` folders count, None for one file, and the files."""
     info = filesystem.get_file_info(path)
-    if info.type == pa.fs.FileType.File:
+    if info.type == fs.FileType.File:
         _kind(path)
         return None, [path]
-    if info.type == pa.fs.FileType.Directory:
+    if info.type == fs.FileType.Directory:
         found = [n for n in _below(filesystem, path) if _kind(n, strict=False) is not None]
         if not found:
             raise DataError(f"the folder {text!r} holds no {_KNOWN} file")
@@ -84,7 +81,7 @@ def _files(filesystem: pa.fs.FileSystem, path: str, text: str) -> tuple[str | No
     steps = path.split("/")
     first = next(i for i, step in enumerate(steps) if any(c in step for c in "*?["))
     base = "/".join(steps[:first]) or ("/" if path.startswith("/") else ".")
-    if filesystem.get_file_info(base).type != pa.fs.FileType.Directory:
+    if filesystem.get_file_info(base).type != fs.FileType.Directory:
         raise DataError(f"no file matches {text!r}: the folder {base!r} does not exist")
     pattern = "/".join(steps[first:])
     matched = [n for n in _below(filesystem, base) if _matches(_relative(n, base), pattern)]
@@ -95,10 +92,10 @@ def _files(filesystem: pa.fs.FileSystem, path: str, text: str) -> tuple[str | No
     return base, matched
 
 
-def _below(filesystem: pa.fs.FileSystem, folder: str) -> list[str]:
+def _below(filesystem: fs.FileSystem, folder: str) -> list[str]:
     """Return the visible files below ``folder``, in order."""
-    infos = filesystem.get_file_info(pa.fs.FileSelector(folder, recursive=True))
-    names = [info.path for info in infos if info.type == pa.fs.FileType.File]
+    infos = filesystem.get_file_info(fs.FileSelector(folder, recursive=True))
+    names = [info.path for info in infos if info.type == fs.FileType.File]
     return sorted(n for n in names if not any(step.startswith((".", "_")) for step in _relative(n, folder).split("/")))
 
 
@@ -121,13 +118,13 @@ def _matches(name: str, pattern: str) -> bool:
     return match(name.split("/"), pattern.split("/"))
 
 
-def _neighbours(filesystem: pa.fs.FileSystem, path: str) -> str:
+def _neighbours(filesystem: fs.FileSystem, path: str) -> str:
     from ganaug.schema import close_to
 
     folder, _, name = path.rpartition("/")
-    if filesystem.get_file_info(folder or ".").type != pa.fs.FileType.Directory:
+    if filesystem.get_file_info(folder or ".").type != fs.FileType.Directory:
         return ""
-    infos = filesystem.get_file_info(pa.fs.FileSelector(folder or "."))
+    infos = filesystem.get_file_info(fs.FileSelector(folder or "."))
     return close_to(name, [info.base_name for info in infos])
 
 
@@ -145,20 +142,20 @@ def _kind(name: str, *, strict: bool = True) -> str | None:
 
 
 # ------------------------------------------------------------------------------------------------ how
-def _read_parquet(filesystem: pa.fs.FileSystem, files: list[str], base: str | None) -> pa.Table:
+def _read_parquet(filesystem: fs.FileSystem, files: list[str], base: str | None) -> pa.Table:
     if base is None:
-        return pa.parquet.read_table(files[0], filesystem=filesystem, partitioning=None)
-    dataset: Any = pa.dataset.dataset(
+        return parquet.read_table(files[0], filesystem=filesystem, partitioning=None)  # pyright: ignore[reportArgumentType]
+    parts: Any = dataset.dataset(
         files, filesystem=filesystem, format="parquet", partitioning="hive", partition_base_dir=base
     )
-    schemas = [fragment.physical_schema for fragment in dataset.get_fragments()]
+    schemas = [fragment.physical_schema for fragment in parts.get_fragments()]
     _same_columns([s.names for s in schemas], files)
     unified = pa.unify_schemas(schemas, promote_options="permissive")
-    keys = [field for field in dataset.schema if field.name not in unified.names]
-    return dataset.replace_schema(pa.schema([*unified, *keys], metadata=schemas[0].metadata)).to_table()
+    keys = [field for field in parts.schema if field.name not in unified.names]
+    return parts.replace_schema(pa.schema([*unified, *keys], metadata=schemas[0].metadata)).to_table()
 
 
-def _read_csv(filesystem: pa.fs.FileSystem, name: str) -> pa.Table:
+def _read_csv(filesystem: fs.FileSystem, name: str) -> pa.Table:
     with filesystem.open_input_stream(name) as stream:
         data = stream.read()
     header = data[: data.find(b"\n") if b"\n" in data else len(data)].decode("utf-8-sig")
@@ -166,14 +163,14 @@ def _read_csv(filesystem: pa.fs.FileSystem, name: str) -> pa.Table:
         raise DataError(f"{name!r} is empty (white space only); write it again or leave it out")
     outside = "".join(header.split('"')[::2])
     delimiter = max(",;\t|", key=outside.count)
-    parse = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    convert = pa.csv.ConvertOptions(strings_can_be_null=True)
+    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    convert = csv.ConvertOptions(strings_can_be_null=True)
     try:
-        table = pa.csv.read_csv(pa.py_buffer(data), parse_options=parse, convert_options=convert)
+        table = csv.read_csv(pa.py_buffer(data), parse_options=parse, convert_options=convert)
     except pa.ArrowInvalid:
         # Types are inferred from the first block; a later one disagreed, so let all of it be one block.
-        read = pa.csv.ReadOptions(block_size=min(len(data) + 1, 2**30))
-        table = pa.csv.read_csv(pa.py_buffer(data), read, parse_options=parse, convert_options=convert)
+        read = csv.ReadOptions(block_size=min(len(data) + 1, 2**30))
+        table = csv.read_csv(pa.py_buffer(data), read, parse_options=parse, convert_options=convert)
     for field in table.schema:
         if pa.types.is_binary(field.type):
             raise DataError(f"column {field.name!r} of {name!r} is not text in UTF-8; save the file as UTF-8")

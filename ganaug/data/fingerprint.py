@@ -8,9 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ganaug.arrays import plain
+from ganaug.arrays import pc, plain
 
 __all__ = ["fingerprint", "row_hashes"]
 

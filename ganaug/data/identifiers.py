@@ -7,15 +7,15 @@ import warnings
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ganaug.arrays import kind_of, pc, plain
 from ganaug.errors import DataWarning
-from ganaug.arrays import kind_of, plain
 
 __all__ = ["detect", "warn_about"]
 
 _MIN_ROWS = 20  # below it, different values in every row are no surprise
-_NAMED = re.compile(r"(^|[^a-z])(id|uuid|guid|pk|rowid|row_?(number|num|nr|no)|index|unnamed: ?\d+|__index_level_\d+__)([^a-z]|$)")
+_NAMES = r"id|uuid|guid|pk|rowid|row_?(number|num|nr|no)|index|unnamed: ?\d+|__index_level_\d+__"
+_NAMED = re.compile(rf"(^|[^a-z])({_NAMES})([^a-z]|$)")
 _CAMEL = re.compile(r"[a-z](ID|Id|UUID|Uuid)$")
 _TEXT_SHARE, _TEXT_WORDS, _TEXT_LENGTH = 0.5, 5.0, 60.0  # free text: mostly unique, and long
 _ID_SHARE = 0.95  # this share of text values or of integers with a telling name must be unique

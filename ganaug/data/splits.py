@@ -42,7 +42,9 @@ def stratified_folds(
     n_bundles = int(bundles.max()) + 1 if len(bundles) else 0
     if n_bundles < n_splits:
         what = "rows" if n_bundles == len(codes) else "groups of rows that must stay together"
-        raise DataError(f"{n_splits} folds need at least as many {what}, however there are {n_bundles}; ask for fewer folds")
+        raise DataError(
+            f"{n_splits} folds need at least as many {what}, however there are {n_bundles}; ask for fewer folds"
+        )
     rng = numpy_rng(seed, "folds", n_splits)
     fold = _deal(codes, bundles, n_splits, rng)
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_splits)]
@@ -80,7 +82,8 @@ def _bundles(n: int, groups: Any, duplicates: np.ndarray | None) -> np.ndarray:
         values = np.asarray(values)
         if values.shape != (n,):
             raise DataError(f"{name} must have one value for each of the {n} rows, however: {values.shape=}")
-        _, first, inverse = np.unique(values.astype(str) if values.dtype == object else values, return_index=True, return_inverse=True)
+        values = values.astype(str) if values.dtype.kind == "O" else values
+        _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
         links.append(first[inverse])
     if not links:
         return np.arange(n)

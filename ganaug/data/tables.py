@@ -73,7 +73,7 @@ def read_table(
         raise DataError(f"{target_name!r} is the only column; give at least one feature beside the target")
     ids = _id_columns(table, features, id_columns, labels, target_name)
     if len(ids) == len(features):
-        raise DataError(f"nothing is left to learn from: all feature columns are identifiers, {ids}; pass id_columns=[]")
+        raise DataError(f"nothing is left to learn from: all features are identifiers, {ids}; pass id_columns=[]")
     validate.warn_if_ordered(table, [name for name in features if name not in ids])
     columns = tuple(_column(table, name, identifier=name in ids) for name in features)
     schema = TableSchema(
@@ -93,8 +93,11 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas(ignore_metadata=False)
 
 
-def _unpack(data: Any, target: Hashable) -> tuple[pa.Table, dict[str, Any], list[Any], Literal["pandas", "arrow", "xy"], str | None]:
-    container: Literal["pandas", "arrow", "xy"] = "pandas"
+_Container = Literal["pandas", "arrow", "xy"]
+
+
+def _unpack(data: Any, target: Hashable) -> tuple[pa.Table, dict[str, Any], list[Any], _Container, str | None]:
+    container: _Container = "pandas"
     if isinstance(data, tuple):
         if len(data) != 2:
             raise DataError(f"a tuple must be (X, y), however it has {len(data)} items")

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ganaug.arrays import kind_of, plain
+from ganaug.arrays import kind_of, pc, plain
 from ganaug.errors import DataError, DataWarning
 from ganaug.schema import close_to
 
@@ -30,7 +29,7 @@ def check_table(table: pa.Table) -> None:
         raise DataError(f"the table has {table.num_rows} row, at least {_MIN_ROWS} are needed to learn from")
     odd = [f"{f.name!r} ({f.type})" for f in table.schema if kind_of(f.type) is None]
     if odd:
-        raise DataError(f"cells must hold one number, text, truth value, date or time, however: {', '.join(odd)}; flatten them")
+        raise DataError(f"cells must hold one plain value each, however: {', '.join(odd)}; flatten or drop them")
     infinite = {}
     for field, column in zip(table.schema, table.columns, strict=True):
         if pa.types.is_floating(field.type):
@@ -39,7 +38,9 @@ def check_table(table: pa.Table) -> None:
                 infinite[field.name] = count
     if infinite:
         found = ", ".join(f"{name!r} ({count})" for name, count in infinite.items())
-        raise DataError(f"numbers must be finite, however these columns hold infinities: {found}; replace them or set them missing")
+        raise DataError(
+            f"numbers must be finite, however there are infinities in {found}; replace them or set them missing"
+        )
 
 
 def resolve_name(label: Hashable, labels: Sequence[Any], names: Sequence[str], *, what: str) -> str:
@@ -73,15 +74,17 @@ def classes_of(column: pa.ChunkedArray, name: str, *, known: Any = None) -> pa.A
     values = plain(column.combine_chunks())
     if values.null_count:
         raise DataError(
-            f"the target {name!r} must have a label in every row, however {values.null_count} of {len(values)} are missing; "
-            "drop these rows or give them a label"
+            f"the target {name!r} must have a label in every row, however {values.null_count} of {len(values)} "
+            "are missing; drop these rows or give them a label"
         )
     unique = pc.unique(values)
     if known is not None:
         listed = (known if isinstance(known, pa.Array) else pa.array(known)).cast(values.type)
         beyond = unique.filter(pc.invert(pc.is_in(unique, value_set=listed))).to_pylist()
         if beyond:
-            raise DataError(f"the target {name!r} holds labels that are not among the classes {listed.to_pylist()}: {beyond}")
+            raise DataError(
+                f"the target {name!r} holds labels that are not among the classes {listed.to_pylist()}: {beyond}"
+            )
         return listed
     if len(unique) < 2:
         raise DataError(

@@ -134,7 +134,9 @@ def _unscaled(array: pa.Array, present: np.ndarray) -> np.ndarray:
     words = np.frombuffer(wide.buffers()[1], dtype=np.int64).reshape(-1, 2)[wide.offset : wide.offset + len(wide)]
     low, high = words[:, 0], words[:, 1]
     if bool((high != low >> 63)[present].any()):
-        raise DataError(f"decimals of type {array.type} must have at most 18 digits here, however some have more; use float64")
+        raise DataError(
+            f"decimals of type {array.type} must have at most 18 digits, however some have more; use float64"
+        )
     return np.where(present, low, 0)
 
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ganaug.arrays import array_from_json, array_to_json, pc, plain, value_type
 from ganaug.encode.numeric import PRIVATE_ROWS
-from ganaug.arrays import array_from_json, array_to_json, plain, value_type
 
 __all__ = ["CategoryColumn"]
 
@@ -94,7 +93,11 @@ class CategoryColumn:
     @cached_property
     def _typed(self) -> pa.Array:
         kind = self.type.value_type
-        return pa.ExtensionArray.from_storage(kind, self.categories) if isinstance(kind, pa.BaseExtensionType) else self.categories
+        return (
+            pa.ExtensionArray.from_storage(kind, self.categories)
+            if isinstance(kind, pa.BaseExtensionType)
+            else self.categories
+        )
 
     # -------------------------------------------------------------------------------------------- buckets
     @property

@@ -93,7 +93,9 @@ class NumericColumn:
         )
 
     @classmethod
-    def from_state(cls, name: str, type_: pa.DataType, d: dict[str, Any], arrays: dict[str, np.ndarray]) -> NumericColumn:
+    def from_state(
+        cls, name: str, type_: pa.DataType, d: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> NumericColumn:
         """Undo `state`."""
         return cls(name=name, type=type_, axis=Axis(**d["axis"]), missing=bool(d["missing"]), **arrays)
 
@@ -114,7 +116,9 @@ def _knots(values: np.ndarray, ranks: np.ndarray, n: int, max_knots: int) -> np.
         # What lies inside the widest segments becomes knots too: heavy tails stay exact.
         widths = np.diff(values[kept].astype(np.float64))
         order = np.argsort(-widths, kind="stable")
-        inside = [np.arange(kept[i] + 1, kept[i + 1]) for i in order[: max_knots - len(kept)] if widths[i] > _WIDE]
+        inside = [
+            np.arange(int(kept[i]) + 1, int(kept[i + 1])) for i in order[: max_knots - len(kept)] if widths[i] > _WIDE
+        ]
         kept = np.union1d(kept, np.concatenate([*inside, []])[: max_knots - len(kept)]).astype(np.int64)
     return kept
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from ganaug.arrays import array_from_json, array_to_json, plain, typed, value_type
 from ganaug.encode.categorical import CategoryColumn
 from ganaug.encode.numeric import PRIVATE_ROWS, NumericColumn
-from ganaug.encode.unlearnt import ConstantColumn, IdentifierColumn
+from ganaug.encode.unlearnt import ConstantColumn, IdentifierColumn, constant_of
 from ganaug.errors import ArtefactError, DataError
 from ganaug.schema import Column, TableSchema
 
@@ -116,8 +116,8 @@ class TableEncoder:
         """
         if private and table.num_rows < 3 * PRIVATE_ROWS:
             raise DataError(
-                f"an artefact that keeps no training row needs at least {3 * PRIVATE_ROWS} rows to hide them in, however there "
-                f"are {table.num_rows}; use a variant that keeps rows, such as 'anchored'"
+                f"an artefact that keeps no training row needs at least {3 * PRIVATE_ROWS} rows to hide them in, "
+                f"however there are {table.num_rows}; use a variant that keeps rows, such as 'anchored'"
             )
         schema = schema.without_rows() if private else schema
         options = {"max_knots": max_knots, "max_width": max_width, "private": private}
@@ -152,7 +152,9 @@ class TableEncoder:
             How many synthetic rows came before these: identifiers go on from there.
         """
         if not np.isfinite(encoded.continuous).all():
-            raise ValueError("the continuous columns must be finite, however some are NaN or infinite: the generator has diverged")
+            raise ValueError(
+                "the continuous columns must be finite, however some are NaN or infinite: the generator has diverged"
+            )
         arrays: dict[str, pa.Array] = {}
         i = j = 0
         for part in self.parts:
@@ -182,7 +184,8 @@ class TableEncoder:
 
         **Shape:** int32 ``(n, K)`` -> int32 ``(n, K)``.
         """
-        columns = [c if isinstance(p, NumericColumn) else p.bucket(c) for p, c in zip(self._coded, codes.T, strict=True)]
+        pairs = zip(self._coded, codes.T, strict=True)
+        columns = [c if isinstance(p, NumericColumn) else p.bucket(c) for p, c in pairs]
         return np.stack(columns, axis=1).astype(np.int32) if columns else codes.astype(np.int32)
 
     def unbucket(self, buckets: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
@@ -223,7 +226,9 @@ class TableEncoder:
                 parts.append(_part_from_state(column, entry, held))
             return cls(schema, parts, private=bool(d["private"]))
         except (KeyError, TypeError, pa.ArrowException) as error:
-            raise ArtefactError(f"the encoder is broken: {type(error).__name__}: {error}; fit and save again") from error
+            raise ArtefactError(
+                f"the encoder is broken: {type(error).__name__}: {error}; fit and save again"
+            ) from error
 
 
 def _fit_part(column: Column, array: pa.Array, *, max_knots: int, max_width: int, private: bool) -> Part:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ganaug.arrays import plain
+from ganaug.arrays import pc, plain
 from ganaug.encode.numeric import PRIVATE_ROWS
 from ganaug.errors import DataError
 
@@ -56,8 +55,8 @@ class IdentifierColumn:
         if pa.types.is_integer(self.type):
             if n and int(numbers[-1]) > np.iinfo(self.type.to_pandas_dtype()).max:
                 raise DataError(
-                    f"the identifier column {self.name!r} of type {self.type} has no fresh values after {numbers[-1] - 1}; "
-                    "widen its type or drop it"
+                    f"the identifier column {self.name!r} of type {self.type} has no fresh values left after "
+                    f"{self.start + first_row - 1}; widen its type or drop it"
                 )
             return pa.array(numbers).cast(self.type)
         if pa.types.is_string(self.type) or pa.types.is_large_string(self.type):
