@@ -13,9 +13,7 @@ def points(name: str, matrix: np.ndarray, *, like: np.ndarray | None = None, row
     if matrix.ndim != 2:
         raise ValueError(f"{name} must be a matrix (rows, features), however: {matrix.shape=}")
     if like is not None and matrix.shape[1] != like.shape[1]:
-        raise ValueError(
-            f"{name} must have {like.shape[1]} features like the other, however: {matrix.shape=}"
-        )
+        raise ValueError(f"{name} must have {like.shape[1]} features like the other, however: {matrix.shape=}")
     if len(matrix) < rows:
         raise ValueError(f"{name} must have at least {rows} rows, however: {matrix.shape=}")
     if not np.isfinite(matrix).all():

@@ -29,9 +29,7 @@ def association_matrix(
     array([[1.]])
     """
     if numbers.ndim != 2 or codes.ndim != 2 or len(numbers) != len(codes):
-        raise ValueError(
-            f"two matrices of as many rows are needed, however: {numbers.shape=}, {codes.shape=}"
-        )
+        raise ValueError(f"two matrices of as many rows are needed, however: {numbers.shape=}, {codes.shape=}")
     if method not in ("pearson", "spearman"):
         raise ValueError(f"method must be 'pearson' or 'spearman', however: {method=}")
     n_numbers, n_codes = numbers.shape[1], codes.shape[1]

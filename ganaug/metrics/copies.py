@@ -55,9 +55,7 @@ def near_copies(train: np.ndarray, rows: np.ndarray, *, quantile: float = 0.05) 
     distances = nearest_distances(train, rows)
     # Products of floats leave a little of a distance that is 0, so a bound of 0 would miss exact copies.
     slack = 1e-6 * float(np.sqrt(np.square(train).sum(axis=1).max()))
-    return Copies(
-        near=float(np.mean(distances <= bound + slack)), median_distance=float(np.median(distances))
-    )
+    return Copies(near=float(np.mean(distances <= bound + slack)), median_distance=float(np.median(distances)))
 
 
 def nearest_distances(train: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:

@@ -25,16 +25,12 @@ def two_sample_auc(
     1.0
     """
     if np.ndim(real) != 2 or np.ndim(synthetic) != 2 or np.shape(real)[1] != np.shape(synthetic)[1]:
-        raise ValueError(
-            f"two matrices as wide as each other are needed: {np.shape(real)}, {np.shape(synthetic)}"
-        )
+        raise ValueError(f"two matrices as wide as each other are needed: {np.shape(real)}, {np.shape(synthetic)}")
     n = min(len(real), len(synthetic), max_rows)
     if n < folds:
         raise ValueError(f"at least {folds} rows of each kind are needed for {folds} folds, however: {n}")
     rng = np.random.default_rng(seed)
-    rows = np.concatenate(
-        [real[rng.permutation(len(real))[:n]], synthetic[rng.permutation(len(synthetic))[:n]]]
-    )
+    rows = np.concatenate([real[rng.permutation(len(real))[:n]], synthetic[rng.permutation(len(synthetic))[:n]]])
     labels = np.repeat([0, 1], n)
     # Small trees and few of them: what a small sample can bear, and a tenth of the default's time.
     classifier = HistGradientBoostingClassifier(

@@ -32,9 +32,7 @@ def test_every_cell_agrees_with_a_reference_on_the_rows_both_have(mixed):
         matrix = association_matrix(numbers, codes, method=method, corrected=False)
         there = ~np.isnan(numbers[:, 1])
         assert matrix[0, 1] == pytest.approx(reference(numbers[there, 0], numbers[there, 1])[0], abs=1e-12)
-        assert matrix[0, 1] != pytest.approx(
-            reference(numbers[:, 0], np.nan_to_num(numbers[:, 1]))[0], abs=1e-3
-        )
+        assert matrix[0, 1] != pytest.approx(reference(numbers[:, 0], np.nan_to_num(numbers[:, 1]))[0], abs=1e-3)
     both = codes[:, 1] >= 0
     table = stats.contingency.crosstab(codes[both, 0], codes[both, 1]).count
     assert matrix[3, 4] == pytest.approx(stats.contingency.association(table, method="cramer"), abs=1e-12)
@@ -50,9 +48,7 @@ def test_corrections_take_away_what_chance_puts_in():
     plain, corrected = [], []
     for _ in range(30):
         first, second, values = rng.integers(0, 8, 60), rng.integers(0, 8, 60), rng.normal(size=60)
-        plain.append(
-            (cramers_v(first, second, corrected=False), correlation_ratio(values, first, corrected=False))
-        )
+        plain.append((cramers_v(first, second, corrected=False), correlation_ratio(values, first, corrected=False)))
         corrected.append((cramers_v(first, second), correlation_ratio(values, first)))
     assert (np.mean(plain, axis=0) > 0.3).all()
     assert (np.mean(corrected, axis=0) < 0.13).all()

@@ -10,10 +10,7 @@ def slow_near(train, rows, quantile, *, counts_itself=False):
     def distance(a, b):
         return float(np.sqrt(sum((x - y) ** 2 for x, y in zip(a, b, strict=True))))
 
-    inside = [
-        min(distance(a, b) for j, b in enumerate(train) if counts_itself or i != j)
-        for i, a in enumerate(train)
-    ]
+    inside = [min(distance(a, b) for j, b in enumerate(train) if counts_itself or i != j) for i, a in enumerate(train)]
     outside = [min(distance(a, b) for b in train) for a in rows]
     return np.mean(np.array(outside) <= np.quantile(inside, quantile)), np.median(outside)
 

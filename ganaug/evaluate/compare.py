@@ -1,0 +1,275 @@
+"""The parts of the fidelity report: columns, associations, clouds of points, copies; synthetic beside held-out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ganaug import seeding
+from ganaug.data import row_hashes
+from ganaug.evaluate.matching import Match, Rows, match
+from ganaug.metrics import (
+    Manifold,
+    association_matrix,
+    energy_distance,
+    kolmogorov_smirnov,
+    matrix_difference,
+    near_copies,
+    precision_recall_density_coverage,
+    total_variation,
+    two_sample_auc,
+)
+from ganaug.metrics.columns import is_number, joint_codes, numbers
+from ganaug.metrics.copies import exact_copies, nearest_distances
+from ganaug.metrics.space import MetricSpace
+from ganaug.schema import Column, TableSchema
+
+__all__ = ["Beside", "ClassFidelity", "Marginal", "Sides", "associations", "copies", "marginal", "of_class"]
+
+NEAREST = 5
+MIN_ROWS = NEAREST + 1
+"""Fewer rows of a class have no fifth neighbour, and no figure."""
+MIN_TO_TELL_APART = 12
+NEAR_QUANTILE = 0.05
+MAX_ASSOCIATIONS = 60
+TOP_CATEGORIES = 50
+LEVELS = np.linspace(0, 1, 41)
+
+Figure = Callable[[str, np.ndarray], float | None]
+"""``(side, row numbers) -> figure``, or None where it is undefined."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """One figure for the synthetic rows, and the same for held-out real ones: what no generator can beat."""
+
+    synthetic: float | None = None
+    holdout: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marginal:
+    """One column: the distance of its distribution from that of the training rows."""
+
+    column: str
+    kind: str
+    measure: str
+    """"ks" (numbers: the values present) or "tv" (categories: missing is one of them); 0 is best, 1 worst."""
+    distance: Beside
+    missing_train: float
+    missing: Beside
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassFidelity:
+    """One class: precision, recall, density, coverage; None where it has too few rows."""
+
+    label: str
+    n_train: int
+    n_holdout: int
+    n_synthetic: int
+    n_compared: int
+    """Rows of either side that were compared with the training rows."""
+    precision: Beside
+    recall: Beside
+    density: Beside
+    coverage: Beside
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sides:
+    """The rows looked at of ``train``, ``synthetic`` and perhaps ``holdout``: as tables, points and row numbers."""
+
+    schema: TableSchema
+    tables: Mapping[str, pa.Table]
+    points: Mapping[str, np.ndarray]
+    rows: Mapping[str, Rows]
+    matched: Match
+
+    @classmethod
+    def of(cls, tables: Mapping[str, pa.Table], schema: TableSchema, *, seed: int) -> Sides:
+        """Thin the tables, put them into the metric space of the training rows, and match them."""
+        cut, rows = {}, {}
+        for name, table in tables.items():
+            chosen = Rows.of(schema.label_codes(table), seed=seed, name=name)
+            kept = np.sort(np.concatenate(list(chosen.by_class.values())))
+            cut[name] = table.take(kept).combine_chunks()
+            rows[name] = Rows(by_class={c: np.searchsorted(kept, i) for c, i in chosen.by_class.items()})
+        space = MetricSpace.fit(tables["train"], schema)
+        points = {name: space.points(table) for name, table in cut.items()}
+        matched = match(rows["train"], rows.get("holdout"), rows["synthetic"])
+        return cls(schema=schema, tables=cut, points=points, rows=rows, matched=matched)
+
+    def beside(self, figure: Figure) -> Beside:
+        """Work a figure out for the held-out rows, and as a mean over the lots of synthetic ones."""
+        held = None if self.matched.holdout is None else figure("holdout", self.matched.holdout)
+        return Beside(synthetic=_mean([figure("synthetic", lot) for lot in self.matched.synthetic]), holdout=held)
+
+    def energy(self) -> Beside:
+        """Return the energy distance from the training rows."""
+        real = self.points["train"][self.matched.train]
+
+        def figure(side: str, index: np.ndarray) -> float | None:
+            defined = min(len(real), len(index)) >= 2 and real.shape[1] > 0
+            return energy_distance(real, self.points[side][index]) if defined else None
+
+        return self.beside(figure)
+
+    def two_sample(self, *, seed: int) -> Beside:
+        """Return the ROC-AUC of a classifier that tells the rows from training rows."""
+        real = self.points["train"][self.matched.train]
+
+        def figure(side: str, index: np.ndarray) -> float | None:
+            defined = min(len(real), len(index)) >= MIN_TO_TELL_APART and real.shape[1] > 0
+            return two_sample_auc(real, self.points[side][index], seed=seed) if defined else None
+
+        return self.beside(figure)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    found = [value for value in values if value is not None]
+    return float(np.mean(found)) if found else None
+
+
+def marginal(sides: Sides, column: Column) -> Marginal:
+    """Compare one column's distribution, and its share of missing values, with the training rows'."""
+    train = sides.matched.train
+    missing = {name: np.asarray(t[column.name].combine_chunks().is_null()) for name, t in sides.tables.items()}
+    if is_number(column):
+        values = {name: numbers(table[column.name]) for name, table in sides.tables.items()}
+        distance = kolmogorov_smirnov
+    else:
+        joint, _ = joint_codes([table[column.name] for table in sides.tables.values()])
+        values, distance = dict(zip(sides.tables, joint, strict=True)), total_variation
+
+    def figure(side: str, index: np.ndarray) -> float | None:
+        here, there = values["train"][train], values[side][index]
+        here, there = here[~np.isnan(here)], there[~np.isnan(there)]
+        return distance(here, there) if len(here) and len(there) else None
+
+    return Marginal(
+        column=column.name,
+        kind=column.kind,
+        measure="ks" if is_number(column) else "tv",
+        distance=sides.beside(figure),
+        missing_train=float(missing["train"][train].mean()) if len(train) else 0.0,
+        missing=sides.beside(lambda side, index: float(missing[side][index].mean())),
+    )
+
+
+def associations(sides: Sides, *, seed: int) -> dict[str, Any] | None:
+    """Compare how the columns go together; of a wide table, `MAX_ASSOCIATIONS` columns drawn by ``seed``."""
+    columns = [c for c in sides.schema.columns if c.kind != "identifier"]
+    if len(columns) > MAX_ASSOCIATIONS:
+        drawn = seeding.numpy_rng(seed, "fidelity", "associations").permutation(len(columns))[:MAX_ASSOCIATIONS]
+        columns = [columns[i] for i in np.sort(drawn)]
+    columns = [c for c in columns if is_number(c)] + [c for c in columns if not is_number(c)]
+    if len(columns) < 2:
+        return None
+    arrays = _arrays(sides.tables, columns)
+
+    def matrix(side: str, index: np.ndarray) -> np.ndarray:
+        values, codes = arrays[side]
+        return association_matrix(values[index], codes[index])
+
+    reference = matrix("train", sides.matched.train)
+    difference = sides.beside(lambda side, index: matrix_difference(reference, matrix(side, index)))
+    # The picture shows all rows there are; the figures above, as many as there are held-out ones.
+    shown = match(sides.rows["train"], None, sides.rows["synthetic"])
+    return {
+        "columns": [c.name for c in columns],
+        "train": _listed(matrix("train", shown.train)),
+        "synthetic": _listed(matrix("synthetic", shown.synthetic[0])) if shown.synthetic else None,
+        "difference": asdict(difference),
+    }
+
+
+def _arrays(tables: Mapping[str, pa.Table], columns: Sequence[Column]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return each table's numbers (n, C) and codes (n, K); categories beyond the training rows' top are one."""
+    values = [[numbers(table[c.name]) for c in columns if is_number(c)] for table in tables.values()]
+    codes: list[list[np.ndarray]] = [[] for _ in tables]
+    for column in columns:
+        if not is_number(column):
+            joint, _ = joint_codes([table[column.name] for table in tables.values()])
+            frequency = np.bincount(joint[0][joint[0] >= 0], minlength=1)
+            top = np.argsort(-frequency, kind="stable")[:TOP_CATEGORIES]
+            for side, one in zip(codes, joint, strict=True):
+                side.append(np.where(np.isin(one, top) | (one < 0), one, np.iinfo(np.int64).max))
+    stacked = [
+        (np.array(v).reshape(-1, len(t)).T, np.array(c, dtype=np.int64).reshape(-1, len(t)).T)
+        for v, c, t in zip(values, codes, tables.values(), strict=True)
+    ]
+    return dict(zip(tables, stacked, strict=True))
+
+
+def _listed(matrix: np.ndarray) -> list[list[float | None]]:
+    return [[None if np.isnan(value) else float(value) for value in row] for row in matrix]
+
+
+def of_class(sides: Sides, c: int, counts: Mapping[str, int]) -> ClassFidelity:
+    """Measure class ``c``, which has ``counts`` rows on each side before any thinning."""
+    rows = {name: Rows(by_class={c: r.by_class[c]} if r.count(c) else {}) for name, r in sides.rows.items()}
+    matched = match(rows["train"], rows.get("holdout"), rows["synthetic"])
+    real = sides.points["train"][rows["train"].by_class.get(c, np.empty(0, np.int64))]
+
+    def measure(side: str, index: np.ndarray) -> Manifold | None:
+        if min(len(real), len(index)) < MIN_ROWS or real.shape[1] == 0:
+            return None
+        return precision_recall_density_coverage(real, sides.points[side][index], nearest=NEAREST)
+
+    lots = [measure("synthetic", lot) for lot in matched.synthetic]
+    held = None if matched.holdout is None else measure("holdout", matched.holdout)
+    figures = {
+        name: Beside(
+            synthetic=_mean([getattr(lot, name) for lot in lots if lot is not None]),
+            holdout=None if held is None else getattr(held, name),
+        )
+        for name in ("precision", "recall", "density", "coverage")
+    }
+    return ClassFidelity(
+        label=sides.schema.class_names()[c],
+        n_train=counts["train"],
+        n_holdout=counts.get("holdout", 0),
+        n_synthetic=counts["synthetic"],
+        n_compared=len(matched.synthetic[0]) if matched.synthetic else 0,
+        **figures,
+    )
+
+
+def exact(tables: Mapping[str, pa.Table], schema: TableSchema) -> Beside:
+    """Return the share of rows whose every feature equals a training row's; all rows are looked at."""
+    if not schema.feature_names:
+        return Beside()
+    hashes = {name: row_hashes(table, schema.feature_names) for name, table in tables.items()}
+    shares = {name: exact_copies(hashes["train"], h) for name, h in hashes.items() if len(h)}
+    return Beside(synthetic=shares["synthetic"], holdout=shares.get("holdout"))
+
+
+def copies(sides: Sides) -> tuple[Beside, dict[str, list[float]]]:
+    """Look for near copies class by class, weighed by the classes' synthetic rows; and quantiles of the distances."""
+    shares: dict[str, list[tuple[float, int]]] = {"synthetic": [], "holdout": []}
+    relative: dict[str, list[np.ndarray]] = {"train": [], "holdout": [], "synthetic": []}
+    for c, index in sides.rows["synthetic"].by_class.items():
+        if sides.rows["train"].count(c) < 2 or sides.points["train"].shape[1] == 0:
+            continue
+        real = sides.points["train"][sides.rows["train"].by_class[c]]
+        between = nearest_distances(real)
+        typical = float(np.median(between))
+        if typical > 0:
+            relative["train"].append(between / typical)
+        for name in shares:
+            if name in sides.rows and sides.rows[name].count(c):
+                others = sides.points[name][sides.rows[name].by_class[c]]
+                shares[name].append((near_copies(real, others, quantile=NEAR_QUANTILE).near, len(index)))
+                if typical > 0:
+                    relative[name].append(nearest_distances(real, others) / typical)
+    means = {
+        name: sum(share * n for share, n in found) / sum(n for _, n in found) if found else None
+        for name, found in shares.items()
+    }
+    quantiles = {name: np.quantile(np.concatenate(d), LEVELS).tolist() for name, d in relative.items() if d}
+    return Beside(**means), quantiles
