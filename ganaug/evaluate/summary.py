@@ -1,0 +1,68 @@
+"""Records of a check -> paired differences with their intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ganaug.evaluate.plan import Plan
+from ganaug.evaluate.statistics import Interval, corrected_interval, single_split_interval
+
+__all__ = ["Summary"]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that was measured, by (fold, seed, part, arm, learner, metric), and the plan it came from."""
+
+    frame: pd.DataFrame
+    plan: Plan
+
+    @property
+    def arms(self) -> list[str]:
+        """The arms that ran, in their order."""
+        return list(dict.fromkeys(self.frame["arm"]))
+
+    @property
+    def learners(self) -> list[str]:
+        """The learners, in their order."""
+        return list(dict.fromkeys(self.frame["learner"]))
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics, in their order."""
+        return list(dict.fromkeys(self.frame["metric"]))
+
+    def score(self, arm: str, metric: str, learner: str | None = None) -> float:
+        """Return the mean over folds (and over learners, unless one is named)."""
+        cells = self._cells(arm, metric, learner)
+        return float(np.nanmean(cells)) if np.isfinite(cells).any() else float("nan")
+
+    def difference(
+        self, arm: str, other: str, metric: str, learner: str | None = None, *, other_metric: str | None = None
+    ) -> Interval:
+        """Return ``arm`` less ``other``, paired by fold, of the mean over learners (or of one).
+
+        An arm with several generator seeds counts with its mean over them in each fold.
+        """
+        a, b = self._cells(arm, metric, learner), self._cells(other, other_metric or metric, learner)
+        if self.plan.single:
+            return single_split_interval(a[0] - b[0].mean(axis=0))
+        return corrected_interval((a.mean(axis=1) - b.mean(axis=1))[:, 0], self.plan.test_to_train())
+
+    def seed_deviation(self, arm: str, metric: str) -> float:
+        """Return the standard deviation of an arm's score over generator seeds within a fold; NaN with one seed."""
+        cells = self._cells(arm, metric, None).mean(axis=2)
+        if cells.shape[1] < 2:
+            return float("nan")
+        return float(np.sqrt(np.nanmean(cells.var(axis=1, ddof=1))))
+
+    def _cells(self, arm: str, metric: str, learner: str | None) -> np.ndarray:
+        """Return the scores. **Shape**: (folds, seeds, parts), the mean over learners."""
+        part = self.frame[(self.frame["arm"] == arm) & (self.frame["metric"] == metric)]
+        if learner is not None:
+            part = part[part["learner"] == learner]
+        means = part.groupby(["fold", "seed", "part"], sort=True)["value"].agg(lambda v: v.mean(skipna=False))
+        return means.to_numpy().reshape(*(len(level) for level in means.index.remove_unused_levels().levels))

@@ -1,0 +1,98 @@
+"""Between the canonical table and the DataFrames that a user's own code takes and gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ganaug import containers
+from ganaug.data import to_pandas
+from ganaug.errors import SchemaError
+from ganaug.schema import TableSchema, plain, value_type
+
+__all__ = ["assemble", "frame_of", "labels_of", "table_of"]
+
+
+def labels_of(schema: TableSchema) -> np.ndarray:
+    """Return the labels by code, as the user's own code knows them. **Shape**: (k,)."""
+    assert schema.classes is not None
+    return np.array(schema.classes.to_pylist())
+
+
+def frame_of(table: pa.Table, schema: TableSchema) -> pd.DataFrame:
+    """Return the feature columns (identifiers included) as a DataFrame with the names and dtypes of the input."""
+    if schema.container == "arrow":
+        return to_pandas(table.drop_columns([schema.target] if schema.target is not None else []))
+    restored = schema.restore(table)
+    if schema.container == "pandas":
+        kept = [i for i, name in enumerate(schema.arrow.names) if name != schema.target]
+        return restored.iloc[:, kept]
+    features = restored[0]
+    if isinstance(features, pd.DataFrame):
+        return features
+    if isinstance(features, pa.Table):
+        return features.to_pandas()
+    matrix = features.toarray() if hasattr(features, "toarray") else np.asarray(features)
+    return pd.DataFrame(matrix, columns=[c.name for c in schema.columns])
+
+
+def assemble(features: pa.Table, codes: np.ndarray, schema: TableSchema) -> pa.Table:
+    """Put feature columns and class codes together to rows of the schema."""
+    columns = []
+    for field in schema.arrow:
+        if field.name == schema.target:
+            assert schema.classes is not None
+            columns.append(_typed(schema.classes.take(pa.array(codes)), field.type))
+        else:
+            columns.append(_typed(features.column(field.name).combine_chunks(), field.type))
+    return pa.Table.from_arrays(columns, schema=schema.arrow)
+
+
+def table_of(features: Any, labels: Any, schema: TableSchema) -> pa.Table:
+    """Turn what a user's code returned, features and labels, into rows of the schema.
+
+    Raises:
+        SchemaError: when the columns, the types or a label are not those that it was given.
+    """
+    names = [c.name for c in schema.columns]
+    frame = features if isinstance(features, pd.DataFrame) else pd.DataFrame(np.asarray(features))
+    if frame.shape[1] != len(names):
+        raise SchemaError(f"the augmenter returned {frame.shape[1]} feature columns instead of {len(names)}: {names}")
+    if len(frame) != len(labels):
+        raise SchemaError(f"the augmenter returned {len(frame)} rows and {len(labels)} labels")
+    frame = frame.set_axis([str(c) for c in frame.columns], axis=1).reset_index(drop=True)
+    frame = frame[names] if set(names) == set(frame.columns) else frame.set_axis(names, axis=1)
+    table, _, _ = containers.from_frame(frame)
+    listed = pa.array(pd.Series(np.asarray(labels)).tolist())
+    assert schema.classes is not None
+    try:
+        codes = pc.index_in(listed.cast(schema.classes.type), value_set=schema.classes)
+        if codes.null_count:
+            unknown = listed.filter(pc.is_null(codes)).unique().to_pylist()
+            raise SchemaError(f"the augmenter returned labels {unknown}; the classes are {schema.class_names()}")
+        return assemble(table, codes.to_numpy(zero_copy_only=False), schema)
+    except pa.ArrowException as error:
+        raise SchemaError(f"the augmenter returned values of other types than it was given: {error}") from error
+
+
+def _typed(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Cast to a column's own type; what does not fit into whole numbers is rounded."""
+    array, inner = plain(array), value_type(kind)
+    if array.type != inner:
+        if pa.types.is_floating(array.type) and not pa.types.is_floating(inner) and not pa.types.is_decimal(inner):
+            array = pc.round(array).cast(pa.int64(), safe=False)
+        if pa.types.is_integer(array.type) and (pa.types.is_date32(inner) or pa.types.is_time32(inner)):
+            array = array.cast(pa.int32())
+        array = array.cast(inner, safe=False)
+    if pa.types.is_dictionary(kind):
+        encoded = array.dictionary_encode()
+        return pa.DictionaryArray.from_arrays(
+            encoded.indices.cast(kind.index_type), encoded.dictionary, ordered=kind.ordered
+        )
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(kind, array)
+    return array

@@ -1,0 +1,254 @@
+"""Tables -> matrices that scikit-learn's classifiers and imbalanced-learn's samplers take, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ganaug.schema import TableSchema, plain, value_type
+
+__all__ = ["Block", "Preparation"]
+
+FAR = 1e9
+"""Standardised values are clipped here, so that one wild test value cannot overflow a classifier."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """The matrix columns [start, stop) that come from one table column."""
+
+    name: str
+    kind: Literal["number", "missing", "category"]
+    """One standardised number; a flag, 1 where the number is missing; one column a category."""
+    start: int
+    stop: int
+    centre: float = 0.0
+    scale: float = 1.0
+    fill: float = 0.0
+    """A number's median, in standardised units: what a missing value becomes."""
+    low: float = 0.0
+    high: float = 0.0
+    """The range seen, in the column's own units."""
+    values: pa.Array | None = None
+    """The categories with a column of their own, the most frequent first."""
+    other: bool = False
+    """Whether a column follows for all rarer categories, those never seen included."""
+    missing: bool = False
+    """Whether a last column follows for missing values."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """Fitted on the real rows of ONE training fold; turns any rows of the same schema into a float64 matrix.
+
+    Numbers, dates and durations are standardised, missing ones become the median, and a flag column says so where
+    the fold had any. Categories and booleans are one-hot: the ``max_width`` most frequent ones, one column for all
+    rarer or unseen ones (where the fold had more than ``max_width``), one for missing values. Identifiers and columns
+    that hold one value only are left out.
+    """
+
+    schema: TableSchema
+    blocks: tuple[Block, ...]
+    width: int
+    """Matrix columns, at least 1 (a column of zeros where the table has nothing to learn from)."""
+    fallback: dict[str, pa.Scalar | None] = field(default_factory=dict)
+    """What `inverse` writes where the matrix says nothing: a value of the column, or None."""
+
+    @classmethod
+    def fit(cls, table: pa.Table, schema: TableSchema, *, max_width: int = 32) -> Preparation:
+        """Fit on the training rows ``table``; its target column, if any, is not looked at."""
+        if max_width < 1:
+            raise ValueError(f"max_width must be at least 1, however: {max_width=}")
+        blocks: list[Block] = []
+        fallback: dict[str, pa.Scalar | None] = {}
+        width = 0
+        for column in schema.columns:
+            if column.kind == "identifier":
+                fallback[column.name] = None
+                continue
+            values = table.column(column.name).combine_chunks()
+            fallback[column.name] = _most_frequent(values)
+            if column.kind in ("category", "boolean"):
+                found = _fit_category(column.name, values, max_width, width)
+            else:
+                found = _fit_number(column.name, values, width)
+            blocks += found
+            width = found[-1].stop if found else width
+        return cls(schema=schema, blocks=tuple(blocks), width=max(width, 1), fallback=fallback)
+
+    def transform(self, table: pa.Table) -> np.ndarray:
+        """Return the matrix of the rows. **Shape**: n rows -> (n, width) float64, no NaN."""
+        out = np.zeros((len(table), self.width))
+        for block in self.blocks:
+            column = table.column(block.name).combine_chunks()
+            if block.kind == "number":
+                z = (_to_float(column) / block.scale - block.centre).clip(-FAR, FAR)
+                out[:, block.start] = np.where(np.isnan(z), block.fill, z)
+            elif block.kind == "missing":
+                out[:, block.start] = np.isnan(_to_float(column))
+            else:
+                codes = _codes(block, column)
+                rows = np.flatnonzero(codes >= 0)
+                out[rows, block.start + codes[rows]] = 1.0
+        return out
+
+    def inverse(self, matrix: np.ndarray) -> pa.Table:
+        """Return feature rows for a matrix, also one that a sampler made: the nearest rows that the types allow.
+
+        Numbers are rounded to their type and kept in the range seen; of a category's columns the largest wins; the
+        column of rare categories, an identifier or a constant becomes a value of the fold or null. Columns come in the
+        schema's order, without the target; dictionaries come decoded (`assemble` puts the rest right).
+        """
+        flags = {b.name: matrix[:, b.start] > 0.5 for b in self.blocks if b.kind == "missing"}
+        made = {
+            b.name: _invert(
+                b, matrix[:, b.start : b.stop], flags.get(b.name), value_type(self.schema.arrow.field(b.name).type)
+            )
+            for b in self.blocks
+            if b.kind != "missing"
+        }
+        for column in self.schema.columns:
+            if column.name not in made:
+                value = self.fallback[column.name]
+                kind = pa.null() if value is None else value.type
+                made[column.name] = pa.nulls(len(matrix), kind) if value is None else pa.repeat(value, len(matrix))
+        return pa.table({column.name: made[column.name] for column in self.schema.columns})
+
+    @property
+    def number_columns(self) -> np.ndarray:
+        """Matrix columns that hold standardised numbers."""
+        return np.array([b.start for b in self.blocks if b.kind == "number"], dtype=np.int64)
+
+    def nominal(self, matrix: np.ndarray) -> np.ndarray:
+        """Return one code column a categorical block or missing flag. **Shape**: (n, width) -> (n, blocks) float64.
+
+        A row with no category (one that was never seen) gets a code of its own.
+        """
+        out = []
+        for block in self._nominal_blocks():
+            part = matrix[:, block.start : block.stop]
+            if block.kind == "missing":
+                out.append(np.round(part[:, 0]))
+            else:
+                out.append(np.where(part.any(axis=1), part.argmax(axis=1), part.shape[1]).astype(np.float64))
+        return np.stack(out, axis=1) if out else np.empty((len(matrix), 0))
+
+    def from_parts(self, numbers: np.ndarray, nominal: np.ndarray) -> np.ndarray:
+        """Undo the cut into `number_columns` and `nominal`. **Shape**: (n, a), (n, b) -> (n, width)."""
+        out = np.zeros((len(numbers), self.width))
+        out[:, self.number_columns] = numbers
+        rows = np.arange(len(numbers))
+        for column, block in enumerate(self._nominal_blocks()):
+            codes = np.round(nominal[:, column]).astype(np.int64)
+            if block.kind == "missing":
+                out[:, block.start] = codes
+            else:
+                known = codes < block.stop - block.start
+                out[rows[known], block.start + codes[known]] = 1.0
+        return out
+
+    def _nominal_blocks(self) -> list[Block]:
+        return [b for b in self.blocks if b.kind != "number"]
+
+
+def _to_float(column: pa.Array) -> np.ndarray:
+    """Return any number-like column as float64 with NaN for null; times count in their own unit."""
+    column = plain(column)
+    kind = column.type
+    if pa.types.is_date32(kind) or pa.types.is_time32(kind):
+        column = column.cast(pa.int32())
+    elif pa.types.is_temporal(kind):
+        column = column.cast(pa.int64())
+    return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+
+
+def _most_frequent(column: pa.Array) -> pa.Scalar | None:
+    column = plain(column)
+    if column.null_count * 2 > len(column) or len(column) == 0:
+        return None
+    counts = pc.value_counts(pc.drop_null(column))
+    return counts.field("values")[int(np.argmax(counts.field("counts").to_numpy()))]
+
+
+def _fit_number(name: str, column: pa.Array, start: int) -> list[Block]:
+    values = _to_float(column)
+    known = values[~np.isnan(values)]
+    if len(known) == 0:
+        return []
+    low, high = float(known.min()), float(known.max())
+    # Divided first, then centred: the variance of values near 1e308 overflows otherwise.
+    size = max(abs(low), abs(high)) or 1.0
+    spread = float((known / size).std())
+    blocks = []
+    if low < high and spread > 0:
+        scale = size * spread if np.isfinite(size * spread) and size * spread > 0 else size
+        centre = float((known / scale).mean())
+        fill = float(np.median(known / scale)) - centre
+        blocks.append(
+            Block(
+                name=name, kind="number", start=start, stop=start + 1,
+                centre=centre, scale=scale, fill=fill, low=low, high=high,
+            )
+        )  # fmt: skip
+        start += 1
+    if len(known) < len(values):
+        blocks.append(Block(name=name, kind="missing", start=start, stop=start + 1, low=low, high=high))
+    return blocks
+
+
+def _fit_category(name: str, column: pa.Array, max_width: int, start: int) -> list[Block]:
+    column = plain(column)
+    counts = pc.value_counts(pc.drop_null(column))
+    seen, often = counts.field("values"), counts.field("counts").to_numpy()
+    # Ties go by the value, so that the columns do not depend on the order of the rows.
+    order = np.lexsort((_rank(seen), -often))
+    other, missing = len(seen) > max_width, column.null_count > 0
+    width = min(len(seen), max_width) + other + missing
+    if width < 2:
+        return []
+    values = seen.take(pa.array(order[:max_width]))
+    return [
+        Block(
+            name=name, kind="category", start=start, stop=start + width,
+            values=values, other=other, missing=missing,
+        )
+    ]  # fmt: skip
+
+
+def _rank(values: pa.Array) -> np.ndarray:
+    order = pc.array_sort_indices(values.cast(pa.int8()) if pa.types.is_boolean(values.type) else values).to_numpy()
+    rank = np.empty(len(values), dtype=np.int64)
+    rank[order] = np.arange(len(values))
+    return rank
+
+
+def _codes(block: Block, column: pa.Array) -> np.ndarray:
+    """Return the column within the block of every row, -1 where it has none."""
+    assert block.values is not None
+    column = plain(column).cast(block.values.type)
+    found = pc.fill_null(pc.index_in(column, value_set=block.values), -1).to_numpy().astype(np.int64)
+    if block.other:
+        found[found < 0] = len(block.values)
+    null = column.is_null().to_numpy(zero_copy_only=False)
+    found[null] = block.stop - block.start - 1 if block.missing else -1
+    return found
+
+
+def _invert(block: Block, part: np.ndarray, flag: np.ndarray | None, kind: pa.DataType) -> pa.Array:
+    if block.kind == "category":
+        assert block.values is not None
+        code = part.argmax(axis=1)
+        inner = len(block.values)
+        null = (code >= inner + block.other) if block.missing else np.zeros(len(part), dtype=bool)
+        # A rare category cannot be told from the others: the most frequent of those that have a column stands in.
+        return block.values.take(pa.array(np.where(code < inner, code, 0), mask=null))
+    values = ((part[:, 0] + block.centre) * block.scale).clip(block.low, block.high)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return pa.array(values, mask=flag).cast(kind, safe=False)
+    whole = pa.array(np.rint(values).astype(np.int64), mask=flag)
+    narrow = pa.types.is_date32(kind) or pa.types.is_time32(kind)
+    return whole.cast(pa.int32()).cast(kind) if narrow else whole.cast(kind, safe=False)
