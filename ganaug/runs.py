@@ -14,7 +14,7 @@ from typing import Any
 
 from ganaug.errors import OutputError
 
-__all__ = ["RunFolder", "check_new_folder", "new_folder", "told"]
+__all__ = ["RunFolder", "check_new_folder", "new_file", "new_folder", "read_record", "told"]
 
 FORMAT = 1
 RECORD = "run.json"
@@ -38,22 +38,28 @@ def told(path: str | Path) -> Iterator[None]:
         ) from error
 
 
-def local_folder(path: str | Path) -> Path:
+def local_path(path: str | Path) -> Path:
     """Return ``path`` as an absolute local path.
 
-    :raises OutputError: it is a URL.
+    Raises
+    ------
+    OutputError
+        It is a URL.
     """
     if "://" in os.fspath(path):
-        raise OutputError(f"the output folder must be a local one, however: {os.fspath(path)!r}")
+        raise OutputError(f"the output must be a local path, however: {os.fspath(path)!r}")
     return Path(path).expanduser().absolute()
 
 
 def check_new_folder(path: str | Path) -> Path:
     """Return the local folder ``path`` when something can be written there: it is absent, or empty and writable.
 
-    :raises OutputError: it is a URL, a file, a folder with something in it, or it cannot be written to.
+    Raises
+    ------
+    OutputError
+        It is a URL, a file, a folder with something in it, or it cannot be written to.
     """
-    folder = local_folder(path)
+    folder = local_path(path)
     with told(folder):
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"{str(folder)!r} is a file; give a folder that does not exist or is empty")
@@ -70,7 +76,10 @@ def check_new_folder(path: str | Path) -> Path:
 def new_folder(path: str | Path) -> Iterator[Path]:
     """Give a scratch folder that becomes ``path`` when the block ends, and vanishes when it fails.
 
-    :raises OutputError: as `check_new_folder` does, or when writing fails.
+    Raises
+    ------
+    OutputError
+        As `check_new_folder` does, or when writing fails.
     """
     folder = check_new_folder(path)
     with told(folder):
@@ -87,11 +96,31 @@ def new_folder(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
+@contextmanager
+def new_file(path: str | Path) -> Iterator[Path]:
+    """Give a scratch file that becomes ``path`` when the block ends, and vanishes when it fails.
+
+    Raises
+    ------
+    OutputError
+        ``path`` is a URL, or writing fails.
+    """
+    file = local_path(path)
+    with told(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        scratch = _scratch(file.parent)
+        try:
+            yield scratch
+            os.replace(scratch, file)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+
 class RunFolder:
     """A run's results on disk. Each appears under its name by one rename, so a reader sees it whole or not at all.
 
-    Files written: ``run.json`` (what was asked, the seed, the versions, ``"state": "unfinished" | "finished"``) and what
-    the steps of the run add to it.
+    Files written: ``run.json`` (what was asked, the seed, the versions, ``"state": "unfinished" | "finished"``) and
+    what the steps of the run add to it.
     """
 
     def __init__(self, path: Path, record: dict[str, Any]) -> None:
@@ -105,12 +134,15 @@ class RunFolder:
         ``request`` is plain JSON and decides whether a run is the same; ``seed`` is what a new run draws with, and
         a run that is there already keeps its own. ``versions`` are recorded, and those of ``ganaug`` must agree.
 
-        :raises OutputError: the folder cannot be written to, or holds something else.
+        Raises
+        ------
+        OutputError
+            The folder cannot be written to, or holds something else.
         """
-        folder = local_folder(path)
+        folder = local_path(path)
         request = json.loads(json.dumps(request))
         if (folder / RECORD).is_file():
-            run = cls(folder, _read_record(folder))
+            run = cls(folder, read_record(folder))
             run._require_same(request, versions)
             with told(folder):
                 _sweep(folder)
@@ -141,7 +173,10 @@ class RunFolder:
     def read_json(self, name: str) -> Any:
         """Read the JSON file ``name``.
 
-        :raises OutputError: it is not there or is not JSON.
+        Raises
+        ------
+        OutputError
+            It is not there or is not JSON.
         """
         return _read_json(self.path / name)
 
@@ -192,7 +227,14 @@ def _read_json(path: Path) -> Any:
         raise OutputError(f"{str(path)!r} is damaged ({error}); delete the folder and run again") from error
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read the record of the run that ``folder`` holds.
+
+    Raises
+    ------
+    OutputError
+        It is damaged, or of a newer format.
+    """
     record = _read_json(folder / RECORD)
     version = record.get("format") if isinstance(record, dict) else None
     if not isinstance(version, int) or not {"state", "request", "seed", "versions"} <= set(record):

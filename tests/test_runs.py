@@ -74,7 +74,7 @@ def test_a_place_that_cannot_be_written_to_is_refused(tmp_path):
         open_run(tmp_path / "file")
     with pytest.raises(OutputError, match="cannot write to .*Not a directory.*Choose a folder"):
         open_run(tmp_path / "file" / "below")
-    with pytest.raises(OutputError, match="must be a local one, however: 's3://bucket/run'"):
+    with pytest.raises(OutputError, match="must be a local path, however: 's3://bucket/run'"):
         open_run("s3://bucket/run")
 
 
