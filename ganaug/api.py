@@ -1,0 +1,162 @@
+"""The calls of one line: `augment`, `fit`, and `measure_effect` beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ganaug import fitting, seeding
+from ganaug.augmentation import Augmentation, finish, gather
+from ganaug.data import read_table
+from ganaug.evaluate.effect import Effect, measure_effect
+from ganaug.parquet import write_parquet
+from ganaug.progress import bar
+from ganaug.request import Request
+from ganaug.runs import check_new_folder, told
+from ganaug.steps import begin
+from ganaug.synthesizer import Synthesizer
+
+__all__ = ["Augmentation", "Effect", "Synthesizer", "augment", "fit", "measure_effect", "write_parquet"]
+
+
+def augment(
+    data: Any,
+    *,
+    target: Any = None,
+    sampling_strategy: Any = "policy",
+    variant: Any = "auto",
+    check: bool | str = True,
+    id_columns: Sequence[Any] | None = None,
+    groups: Any = None,
+    estimator: Any = None,
+    scoring: Any = None,
+    out: str | os.PathLike[str] | None = None,
+    random_state: Any = None,
+    device: Any = "auto",
+    progress: bool = True,
+) -> Augmentation:
+    """Add synthetic rows to a table where that helps, and say whether it does.
+
+    Parameters
+    ----------
+    data
+        A pandas DataFrame, a pyarrow Table, ``(X, y)``, or the path or URL of CSV or Parquet (a file, a folder, hive
+        partitions, a glob).
+    target
+        The column with the classes; None for ``(X, y)``, or for rows without classes, of which as many are added as
+        there are unless ``sampling_strategy`` is a number of rows.
+    sampling_strategy
+        ``"policy"`` chooses how many rows, and whether any, by cross-validation inside ``data``. Everything else has
+        imbalanced-learn's meaning and is obeyed whatever the check says: ``"auto"``, ``"minority"``, ``"not minority"``,
+        ``"not majority"``, ``"all"``, a ratio, a dict label -> rows (real and synthetic together), or a callable.
+    variant
+        ``"auto"``, ``"anchored"``, ``"wgan_gp"`` (its artefact keeps no training row), or a variant's ``Config``.
+    check
+        True or ``"quick"``, ``"thorough"``, or False. The check fits everything anew on training folds and scores
+        classifiers on real rows that nothing has seen.
+    id_columns
+        Columns that name a row and are not learnt; None finds them by their looks and warns, ``[]`` means there are none.
+    groups
+        One group a row, or the name of their column: rows of a group are never split between training and test.
+    estimator, scoring
+        A classifier and a scorer to check with, in place of three classifiers and average precision.
+    out
+        A folder for the results, absent or empty, or that of this very run, which then goes on where it stopped, or is
+        returned when it is finished.
+    random_state
+        The same integer gives the same rows.
+    device
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    progress
+        Whether to show bars on standard error.
+
+    Returns
+    -------
+    Augmentation
+        ``.data`` equals the input when the policy chose nothing, or when the verdict on what it chose is that it harms.
+
+    Raises
+    ------
+    DataError, ConfigError, OutputError
+        The data, an option or the folder cannot be used; the message says what to do. All are ValueErrors.
+
+    Notes
+    -----
+    Files written with ``out``: see `Augmentation.save`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from ganaug.variants.anchored import Config
+    >>> frame = load_iris(as_frame=True).frame[:110]
+    >>> result = augment(frame, target="target", sampling_strategy={2: 50}, variant=Config(steps=20), check=False,
+    ...                  random_state=0, progress=False)
+    >>> len(frame), len(result.data), result.data["target"][result.is_synthetic].unique().tolist()
+    (110, 150, [2])
+    """
+    request = Request(
+        target=target,
+        sampling_strategy=sampling_strategy,
+        variant=variant,
+        check=check,
+        id_columns=id_columns,
+        groups=groups,
+        estimator=estimator,
+        scoring=scoring,
+        random_state=random_state,
+        device=device,
+    )
+    with bar(enabled=progress) as shown:
+        run = begin(data, request, out=out, progress=shown)
+        finish(run)
+        return gather(run)
+
+
+def fit(
+    data: Any,
+    *,
+    target: Any = None,
+    variant: Any = "auto",
+    id_columns: Sequence[Any] | None = None,
+    random_state: Any = None,
+    device: Any = "auto",
+    progress: bool = True,
+    out: str | os.PathLike[str] | None = None,
+) -> Synthesizer:
+    """Fit a generator to a table; the parameters are those of `augment`.
+
+    Files written with ``out``: ``synthesizer.json`` and ``weights.safetensors`` in that folder, as
+    `Synthesizer.save` writes them.
+
+    Raises
+    ------
+    DataError, ConfigError, OutputError
+        The data, an option or the folder cannot be used; the message says what to do.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from ganaug.variants.anchored import Config
+    >>> synthesizer = fit(load_iris(as_frame=True).frame, target="target", variant=Config(steps=20), random_state=0,
+    ...                   progress=False)
+    >>> synthesizer.sample(conditions={1: 3}, random_state=0)["target"].tolist()
+    [1, 1, 1]
+    """
+    folder: Path | None = None if out is None else check_new_folder(out)
+    request = Request(target=target, variant=variant, id_columns=id_columns, device=device)
+    rows = read_table(data, target=target, id_columns=id_columns)
+    with bar(enabled=progress) as shown:
+        synthesizer = fitting.fit(
+            rows.table,
+            rows.schema,
+            variant=request.variant,
+            seed=seeding.resolve(random_state),
+            device=device,
+            progress=shown,
+        )
+    if folder is not None:
+        with told(folder):
+            synthesizer.save(folder)
+    return synthesizer

@@ -1,0 +1,180 @@
+"""What `ganaug.augment` gives back: the longer table, what it is made of, and what is known about it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ganaug import seeding, steps
+from ganaug.data import TableData, holdout, row_hashes
+from ganaug.evaluate.effect import Effect
+from ganaug.evaluate.fidelity import Fidelity, fidelity
+from ganaug.plans import fit_rows
+from ganaug.progress import silent
+from ganaug.report import write_report
+from ganaug.request import versions
+from ganaug.runs import RunFolder, new_folder, told
+from ganaug.stacking import length, stack
+from ganaug.steps import Run
+from ganaug.synthesizer import Synthesizer
+
+__all__ = ["Augmentation", "finish", "gather", "measure_fidelity", "report", "summarise"]
+
+UNSEEN = 0.2
+"""Share of the real rows that the generator whose fidelity is measured does not see."""
+DRAWN_ROWS = 5000
+"""Most synthetic rows that the fidelity is measured on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """A table with the synthetic rows that help it, or without any where none do."""
+
+    data: Any
+    """Real rows, unchanged, then synthetic ones, in the kind of container that came in; a file gives a DataFrame."""
+    synthetic: Any
+    """The synthetic rows of ``data`` alone, in the same kind of container; there may be none."""
+    is_synthetic: np.ndarray
+    """Which rows of ``data`` are synthetic, bool ``(n,)``."""
+    effect: Effect | None
+    """What the check measured; None with ``check=False``."""
+    synthesizer: Synthesizer
+    """The generator, fitted to all rows; it draws more rows of any class."""
+    summary: dict[str, Any]
+    """What was done, in plain values: rows, synthetic rows by class, the decision in a sentence, seed, options."""
+    report: Path | None
+    """Where report.html lies, if something was written."""
+    run: Run = field(repr=False)
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write everything to ``folder``, which must be absent or empty, and return it; all of it appears, or nothing.
+
+        Files written: ``synthetic/`` (Parquet and ``manifest.json``), ``synthesizer/`` (`Synthesizer.load` reads it),
+        ``report.html``, ``report.json``, ``report.md``, ``effect.json``, ``fidelity.json``, ``plan.json`` and
+        ``run.json``. `augment` with ``out=folder``, the same data and the same options returns what is stored there.
+
+        Raises
+        ------
+        OutputError
+            The folder is not empty, or cannot be written to.
+        """
+        described = self.run.request.describe(self.run.rows)
+        with new_folder(folder) as scratch:
+            place = RunFolder.open(scratch, request=described, seed=self.run.seed, versions=versions())
+            finish(replace(self.run, folder=place, results=dict(self.run.results)))
+        return Path(folder)
+
+
+def finish(run: Run) -> None:
+    """Take every step that is not taken yet, and record that the run is finished."""
+    steps.plan(run)
+    steps.check(run)
+    steps.train(run)
+    steps.draw(run)
+    measure_fidelity(run)
+    report(run)
+    if run.folder is not None and not run.folder.finished:
+        run.folder.finish()
+
+
+def gather(run: Run) -> Augmentation:
+    """Put the results of a finished run together."""
+    schema, made = run.rows.schema, steps.draw(run)
+    real = run.data if not isinstance(run.data, str | os.PathLike) else schema.restore(run.rows.table)
+    synthetic = schema.restore(made)
+    data = stack(real, synthetic)
+    return Augmentation(
+        data=data,
+        synthetic=synthetic,
+        is_synthetic=np.arange(length(data)) >= length(real),
+        effect=steps.check(run),
+        synthesizer=steps.train(run),
+        summary=summarise(run),
+        report=None if run.folder is None else run.folder.path / "report.html",
+        run=replace(run, progress=silent),
+    )
+
+
+def summarise(run: Run) -> dict[str, Any]:
+    """Say what was done, in plain JSON values."""
+    schema, made = run.rows.schema, steps.draw(run)
+    names = schema.class_names()
+    real = np.bincount(run.codes, minlength=schema.n_classes).tolist()
+    synthetic = np.bincount(schema.label_codes(made), minlength=schema.n_classes).tolist()
+    return {
+        "rows": len(run.rows.table),
+        "synthetic_rows": len(made),
+        "classes": [
+            {"name": name, "real": a, "synthetic": b} for name, a, b in zip(names, real, synthetic, strict=True)
+        ],
+        "decision": _decision(run, synthetic, names),
+        "warnings": run.warnings,
+        "target": schema.target,
+        "id_columns": schema.id_columns,
+        "sampling_strategy": "policy" if run.request.by_policy else "counts",
+        "variant": steps.train(run).variant,
+        "random_state": run.seed,
+    }
+
+
+def measure_fidelity(run: Run) -> Fidelity | None:
+    """Compare synthetic rows with real ones that their generator has not seen; None where no check was asked for.
+
+    The generator that the caller gets has seen every row, so that another one is fitted to four fifths of them.
+    """
+
+    def make() -> Fidelity | None:
+        if run.request.depth is None:
+            return None
+        table, schema = run.rows.table, run.rows.schema
+        hashes = row_hashes(table, schema.feature_names)
+        seen, unseen = holdout(run.codes, fraction=UNSEEN, seed=run.seed, duplicates=hashes)
+        kept = TableData(table=table.take(pa.array(seen)), schema=schema)
+        generator = fit_rows(
+            kept, variant=run.request.variant, seed=run.seed, device=run.request.device, progress=run.progress
+        )
+        labels = np.sort(seeding.numpy_rng(run.seed, "fidelity").permutation(run.codes)[:DRAWN_ROWS])
+        drawn = generator.sample_table(labels, seed=seeding.derive(run.seed, "fidelity"))
+        return fidelity(kept.table, table.take(pa.array(unseen)), drawn, schema, seed=run.seed)
+
+    return run.once_json("fidelity.json", make, Fidelity.from_json)
+
+
+def report(run: Run) -> Path | None:
+    """Write report.html, report.json and report.md into the run's folder and return the first; None without one."""
+    if run.folder is None:
+        return None
+    path = run.folder.path / "report.html"
+    if not path.exists():
+        synthesizer, effect = steps.train(run), steps.check(run)
+        with told(path):
+            write_report(
+                run.folder.path,
+                summary=summarise(run),
+                effect=steps.to_json(effect),
+                fidelity=steps.to_json(measure_fidelity(run)),
+                real=run.rows.table,
+                synthetic=steps.draw(run),
+                schema=run.rows.schema,
+                history=synthesizer.history,
+                provenance=synthesizer.provenance,
+            )
+    return path
+
+
+def _decision(run: Run, synthetic: list[int], names: list[str]) -> str:
+    planned, effect = steps.plan(run), steps.check(run)
+    if any(synthetic):
+        parts = [f"{n:,} of {name}" for name, n in zip(names, synthetic, strict=True) if n]
+        why = "as asked" if planned.choice is None else f"chosen by the policy: {planned.choice.reason}"
+        return f"{sum(synthetic):,} synthetic rows were added ({', '.join(parts)}), {why}."
+    if planned.total and effect is not None:
+        return f"No row was added, as the check's verdict is {effect.verdict!r}."
+    if planned.choice is not None:
+        return f"No row was added: {planned.choice.reason}."
+    return "No row was added, as none was asked for."

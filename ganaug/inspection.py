@@ -1,0 +1,128 @@
+"""What a path holds, in plain values: a table, a saved generator, a run, or rows that were written here."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ganaug.data import TableData, fingerprint, read_table
+from ganaug.errors import ArtefactError, DataWarning
+from ganaug.parquet import MANIFEST, read_manifest
+from ganaug.runs import read_record
+from ganaug.schema import plain
+from ganaug.synthesizer import Synthesizer
+
+__all__ = ["describe"]
+
+
+def describe(
+    path: str | os.PathLike[str], *, target: str | None = None, id_columns: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Describe what ``path`` holds, in plain JSON values; ``"what"`` says which of these it is.
+
+    ``"run"``: a folder of `ganaug.augment`. ``"generator"``: a saved `Synthesizer`. ``"table"``: everything else that can
+    be read as one, with ``"provenance"`` where the rows are synthetic and were written by `ganaug.write_parquet`.
+
+    Raises
+    ------
+    DataError, ArtefactError, OutputError
+        There is nothing that can be read.
+    """
+    folder = Path(path) if "://" not in os.fspath(path) else None
+    if folder is not None and (folder / "run.json").is_file():
+        return {"what": "run", **_run(folder)}
+    if folder is not None and (folder / "synthesizer.json").is_file():
+        return {"what": "generator", **_generator(Synthesizer.load(folder))}
+    provenance = None if folder is None else _provenance(folder)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        rows = read_table(os.fspath(path), target=target, id_columns=id_columns)
+    told = [str(warning.message) for warning in caught if issubclass(warning.category, DataWarning)]
+    return {"what": "table", **_table(rows), "provenance": provenance, "warnings": told}
+
+
+def _run(folder: Path) -> dict[str, Any]:
+    record = read_record(folder)
+    found = {
+        "state": record["state"],
+        "seed": record["seed"],
+        "versions": record["versions"],
+        "asked": record["request"],
+    }
+    if (folder / "effect.json").is_file():
+        effect = json.loads((folder / "effect.json").read_text("utf-8"))
+        found |= {"verdict": effect and effect["verdict"], "sentence": effect and effect["sentence"]}
+    if (folder / "synthetic" / MANIFEST).is_file():
+        found["synthetic_rows"] = read_manifest(folder / "synthetic").rows
+    return found
+
+
+def _generator(synthesizer: Synthesizer) -> dict[str, Any]:
+    schema = synthesizer.schema
+    counts = synthesizer.class_counts.tolist()
+    return {
+        "provenance": synthesizer.provenance,
+        "columns": [{"name": c.name, "kind": c.kind, "type": str(c.type)} for c in schema.columns],
+        "target": schema.target,
+        "classes": dict(zip(schema.class_names(), counts, strict=True)),
+    }
+
+
+def _table(rows: TableData) -> dict[str, Any]:
+    table, schema = rows.table, rows.schema
+    kinds = {c.name: c.kind for c in schema.columns}
+    columns = [
+        {
+            "name": name,
+            "kind": kinds.get(name, "target"),
+            "type": str(column.type),
+            "missing": column.null_count,
+            "different": len(plain(column.combine_chunks()).unique().drop_null()),
+            "range": _range(plain(column.combine_chunks())),
+        }
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    counts = np.bincount(schema.label_codes(table), minlength=schema.n_classes).tolist()
+    return {
+        "rows": len(table),
+        "columns": columns,
+        "target": schema.target,
+        "classes": None if schema.target is None else dict(zip(schema.class_names(), counts, strict=True)),
+        "fingerprint": fingerprint(table),
+    }
+
+
+def _range(array: pa.Array) -> str:
+    """Return ``"low to high"`` of what has an order, the first few values of what has none."""
+    if array.null_count == len(array):
+        return ""
+    if pa.types.is_boolean(array.type) or not pa.types.is_primitive(array.type):
+        values = array.drop_null().unique()
+        return ", ".join(str(value) for value in values[:4].to_pylist()) + (", ..." if len(values) > 4 else "")
+    ends = pc.min_max(array).as_py()
+    return f"{_short(ends['min'])} to {_short(ends['max'])}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _provenance(path: Path) -> dict[str, Any] | None:
+    """Return what `write_parquet` noted in the rows' own metadata."""
+    file = next(iter(sorted(path.rglob("*.parquet"))), None) if path.is_dir() else path
+    if file is None or not file.is_file() or file.suffix != ".parquet":
+        return None
+    try:
+        noted = (pq.read_schema(file).metadata or {}).get(b"ganaug")
+        return None if noted is None else json.loads(noted)
+    except (pa.ArrowInvalid, ValueError) as error:
+        raise ArtefactError(f"{str(file)!r} cannot be read as Parquet ({error}); write it again") from error

@@ -1,0 +1,253 @@
+"""What a run does, step by step: plan, train, check, draw. Each step's result is stored once and then only read.
+
+`begin` reads the data and opens the run's folder, if it has one; the steps take the run. A step asks for the ones that
+it needs, so that they can be called one by one, in one process or, with a folder, in several.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ganaug import seeding, variants
+from ganaug.data import TableData
+from ganaug.errors import ArtefactError, DataWarning
+from ganaug.evaluate.effect import Effect, measure_effect
+from ganaug.parquet import read_manifest, write_parquet
+from ganaug.plans import Plan, draw_rows, fit_rows, plan_by_policy
+from ganaug.policy import GanAugmenter, Policy
+from ganaug.progress import Progress, silent
+from ganaug.request import Request, versions
+from ganaug.runs import RunFolder, told
+from ganaug.sampling import class_counts
+from ganaug.schema import plain
+from ganaug.synthesizer import Synthesizer
+
+__all__ = ["Run", "amounts", "begin", "check", "draw", "plan", "read_rows", "to_json", "train", "write_rows"]
+
+WITHHELD = ("harms", "left alone")
+"""Verdicts after which the policy's rows are not added."""
+
+
+@dataclass(kw_only=True)
+class Run:
+    """Data, what is asked of them, and the results so far."""
+
+    data: Any
+    """What the caller gave."""
+    rows: TableData
+    request: Request
+    seed: int
+    folder: RunFolder | None = None
+    progress: Progress = silent
+    warnings: list[str] = field(default_factory=list)
+    """What deserves a look in the data."""
+    results: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Class code of every real row ``(n,)``."""
+        return self.rows.schema.label_codes(self.rows.table)
+
+    def once(
+        self, name: str, make: Callable[[], Any], save: Callable[[Any, Path], Any], load: Callable[[Path], Any]
+    ) -> Any:
+        """Return the result ``name``: the one at hand, the one in the folder, or a new one; the folder keeps it."""
+        path = None if self.folder is None else self.folder.path / name
+        stored = path is not None and path.exists()
+        if name not in self.results:
+            self.results[name] = load(path) if path is not None and stored else make()
+        if path is not None and not stored:
+            with told(path):
+                save(self.results[name], path)
+        return self.results[name]
+
+    def once_json(self, name: str, make: Callable[[], Any], read: Callable[[Any], Any]) -> Any:
+        """`once` for what has a ``to_json`` and may be None."""
+        return self.once(
+            name, make, lambda value, path: self._folder.write_json(name, to_json(value)), self._reader(name, read)
+        )
+
+    def _reader(self, name: str, read: Callable[[Any], Any]) -> Callable[[Path], Any]:
+        def load(_: Path) -> Any:
+            value = self._folder.read_json(name)
+            return None if value is None else read(value)
+
+        return load
+
+    @property
+    def _folder(self) -> RunFolder:
+        assert self.folder is not None, "only a run with a folder stores and loads"
+        return self.folder
+
+
+def begin(data: Any, request: Request, *, out: Any = None, progress: Progress = silent) -> Run:
+    """Read and check ``data``, and open the folder ``out`` for this run, new or gone on with.
+
+    Raises
+    ------
+    DataError, ConfigError
+        The data, or what is asked of them, make no sense.
+    OutputError
+        The folder cannot be written to, or holds something else.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        rows = request.read(data)
+    noticed = list(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, DataWarning)))
+    for message in noticed:
+        warnings.warn(message, DataWarning, stacklevel=3)
+    described = request.describe(rows)
+    seed = seeding.resolve(request.random_state)
+    folder = None
+    if out is not None:
+        folder = RunFolder.open(out, request=described, seed=seed, versions=versions())
+        seed = folder.seed
+    return Run(data=data, rows=rows, request=request, seed=seed, folder=folder, progress=progress, warnings=noticed)
+
+
+def plan(run: Run) -> Plan:
+    """Decide how many rows of which class: by the policy, on these rows alone, or as the caller says."""
+    return run.once_json("plan.json", lambda: _plan(run), Plan.from_json)
+
+
+def train(run: Run) -> Synthesizer:
+    """Fit the generator to all rows; an interrupted training goes on from its checkpoint."""
+
+    def make() -> Synthesizer:
+        checkpoint = None if run.folder is None else run.folder.path / "checkpoint.safetensors"
+        with told("." if checkpoint is None else checkpoint.parent):
+            return fit_rows(
+                run.rows,
+                variant=run.request.variant,
+                seed=run.seed,
+                device=run.request.device,
+                progress=run.progress,
+                checkpoint=checkpoint,
+            )
+
+    synthesizer = run.once("synthesizer", make, lambda value, path: value.save(path), Synthesizer.load)
+    if run.folder is not None:
+        (run.folder.path / "checkpoint.safetensors").unlink(missing_ok=True)
+    return synthesizer
+
+
+def check(run: Run) -> Effect | None:
+    """Measure on held-out real rows what such an augmentation does; None where no check was asked for."""
+    return run.once_json("effect.json", lambda: _check(run), Effect.from_json)
+
+
+def amounts(run: Run) -> Plan:
+    """Return the plan that the verdict leaves: nothing where the policy's rows harm, or where it chose none."""
+    planned, effect = plan(run), check(run)
+    if planned.choice is not None and effect is not None and effect.verdict in WITHHELD:
+        return replace(planned, counts=dict.fromkeys(planned.counts, 0))
+    return planned
+
+
+def draw(run: Run) -> pa.Table:
+    """Draw the synthetic rows; with a folder, they are a Parquet data set with a manifest."""
+
+    def make() -> pa.Table:
+        return draw_rows(train(run), amounts(run), run.rows, seed=run.seed)
+
+    def save(rows: pa.Table, path: Path) -> None:
+        write_rows(rows, path, train(run))
+
+    return run.once("synthetic", make, save, lambda path: read_rows(path, run.rows))
+
+
+def write_rows(rows: pa.Table, path: Path, synthesizer: Synthesizer) -> None:
+    """Write synthetic rows as a Parquet data set with the generator's provenance."""
+    write_parquet(iter([rows]), path, schema=synthesizer.schema.arrow, provenance=synthesizer.provenance)
+
+
+def read_rows(path: Path, rows: TableData) -> pa.Table:
+    """Read back what `write_rows` wrote for ``rows``.
+
+    Raises
+    ------
+    ArtefactError
+        Files are missing or are not those that were written.
+    """
+    try:
+        files = [(path / entry["name"], entry["sha256"]) for entry in read_manifest(path).files]
+        content = [file.read_bytes() for file, _ in files]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ArtefactError(
+            f"the synthetic rows in {str(path)!r} cannot be read ({error}); delete them to draw them anew"
+        ) from error
+    for (file, digest), data in zip(files, content, strict=True):
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ArtefactError(
+                f"{str(file)!r} is not the file that its manifest tells of; delete {str(path)!r} to draw the rows anew"
+            )
+    table = pa.concat_tables([pq.read_table(pa.py_buffer(data)) for data in content]).combine_chunks()
+    schema = rows.table.schema
+    columns = [_like(table.column(field.name), rows.table.column(field.name)) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _like(column: pa.ChunkedArray, real: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return ``column`` in the type of ``real``; Parquet keeps only those listed categories that occur."""
+    if not pa.types.is_dictionary(real.type):
+        return column.cast(real.type)
+    listed = real.combine_chunks().dictionary
+    codes = pc.index_in(plain(column.combine_chunks()).cast(listed.type), value_set=listed)
+    array = pa.DictionaryArray.from_arrays(codes.cast(real.type.index_type), listed, ordered=real.type.ordered)
+    return pa.chunked_array([array], real.type)
+
+
+def to_json(value: Any) -> Any:
+    """Return ``value.to_json()``, or None for None."""
+    return None if value is None else value.to_json()
+
+
+def _plan(run: Run) -> Plan:
+    request, rows = run.request, run.rows
+    if not request.by_policy:
+        return Plan(counts=class_counts(request.sampling_strategy, run.codes, rows.schema))
+    return plan_by_policy(
+        rows,
+        variant=request.variant,
+        seed=run.seed,
+        device=request.device,
+        progress=run.progress,
+        groups=request.group_codes(rows),
+        estimator=request.estimator,
+        scoring=request.scoring,
+    )
+
+
+def _check(run: Run) -> Effect | None:
+    request, rows = run.request, run.rows
+    if request.depth is None:
+        return None
+    augmenter: GanAugmenter = Policy(variant=request.variant)
+    if not request.by_policy:
+        name, _ = variants.resolve(request.variant)
+        augmenter = GanAugmenter(variant=request.variant, sampling_strategy=request.sampling_strategy, name=name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # `begin` has told
+        return measure_effect(
+            rows.table,
+            target=rows.schema.target,
+            augmenter=augmenter,
+            depth=request.depth,
+            groups=request.group_codes(rows),
+            estimator=request.estimator,
+            scoring=request.scoring,
+            id_columns=rows.schema.id_columns,
+            random_state=run.seed,
+            device=request.device,
+            progress=run.progress,
+        )
