@@ -9,7 +9,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
-__all__ = ["ColumnKind", "array_from_json", "array_to_json", "kind_of", "pc", "plain", "typed", "value_type"]
+__all__ = [
+    "ColumnKind",
+    "array_from_json",
+    "array_to_json",
+    "comparable",
+    "index_in",
+    "kind_of",
+    "pc",
+    "plain",
+    "typed",
+    "value_type",
+]
 
 pc: Any = pyarrow.compute
 """Arrow's functions on arrays; they are made at import time, where no type checker sees them."""
@@ -76,10 +87,36 @@ def array_from_json(values: Any, type_: pa.DataType) -> pa.Array:
     return reader.read_next_batch().column(0)
 
 
+def comparable(array: pa.Array) -> pa.Array:
+    """Return ``array`` in the nearest type whose values Arrow can look up, count and sort."""
+    t, kind = pa.types, array.type
+    if t.is_float16(kind):
+        return array.cast(pa.float32())
+    if t.is_string_view(kind):
+        return array.cast(pa.large_string())
+    if t.is_binary_view(kind):
+        return array.cast(pa.large_binary())
+    if t.is_decimal(kind) and kind.bit_width < 128:
+        return array.cast(pa.decimal128(kind.precision, kind.scale))
+    return array
+
+
+def index_in(values: pa.Array, listed: pa.Array) -> pa.Array:
+    """Return where each value stands in ``listed``, null where it does not; nulls are never found.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        if the values cannot be of the listed ones' type.
+    """
+    wanted = comparable(listed)
+    return pc.index_in(comparable(values).cast(wanted.type), value_set=wanted)
+
+
 def typed(values: pa.Array, type_: pa.DataType, listed: pa.Array | None) -> pa.Array:
     """Return plain ``values`` as ``type_``: coded by what it lists where it is a dictionary."""
     if pa.types.is_dictionary(type_):
         listed = values.unique().drop_null() if listed is None else listed
-        indices = pc.index_in(values, value_set=listed).cast(type_.index_type)
+        indices = index_in(values, listed).cast(type_.index_type)
         return pa.DictionaryArray.from_arrays(indices, typed(listed, type_.value_type, None), ordered=type_.ordered)
     return pa.ExtensionArray.from_storage(type_, values) if isinstance(type_, pa.BaseExtensionType) else values

@@ -112,7 +112,7 @@ def _from_x(X: Any) -> Unpacked:
     if matrix.ndim != 2:
         raise DataError(f"X must have two dimensions, rows and columns, however: {matrix.shape=}; reshape it")
     names = [f"x{i}" for i in range(matrix.shape[1])]
-    text = matrix.dtype.kind in "US"
+    text = matrix.dtype.kind if matrix.dtype.kind in "US" else ""
     pairs = [from_series(pd.Series(c, dtype=object if text else None), n) for c, n in zip(matrix.T, names, strict=True)]
     form = kind | {"dtype": "object" if text else str(matrix.dtype), "text": text, "dtypes": [d for _, d in pairs]}
     arrays = [_without_nan(a) for a, _ in pairs]
@@ -146,7 +146,10 @@ def _series_of(y: Any) -> tuple[pd.Series, dict[str, Any]]:
         raise TypeError(f"y must be a Series, an array or a list of labels, however: {type(y).__name__}")
     values = np.asarray(y)
     mixed = values.dtype.kind in "USO"
-    kind = {"kind": "ndarray" if hasattr(y, "__array__") else "list", "text": values.dtype.kind in "US"}
+    kind = {
+        "kind": "ndarray" if hasattr(y, "__array__") else "list",
+        "text": values.dtype.kind if values.dtype.kind in "US" else "",
+    }
     if values.ndim == 2 and values.shape[1] == 1:
         return pd.Series(values[:, 0], dtype=object if mixed else None), kind | {"column": True}
     if values.ndim != 1:
@@ -214,7 +217,7 @@ def _to_x(table: pa.Table, form: dict[str, Any]) -> Any:
     for i, (column, described) in enumerate(zip(table.columns, form["dtypes"], strict=True)):
         matrix[:, i] = to_series(_one_chunk(column), described).to_numpy()
     if form["text"]:
-        matrix = matrix.astype(np.str_)
+        matrix = matrix.astype(form["text"])
     if form["kind"] == "list":
         return matrix.tolist()
     if form["kind"] == "sparse":
@@ -236,5 +239,5 @@ def _to_y(array: pa.Array, name: str, form: dict[str, Any]) -> Any:
     values = series.to_numpy()
     if form["kind"] == "list":
         return values.tolist()
-    values = values.astype(np.str_) if form["text"] else values
+    values = values.astype(form["text"]) if form["text"] else values
     return values[:, None] if form["column"] else values

@@ -107,7 +107,11 @@ def from_series(series: pd.Series, name: str) -> tuple[pa.Array, dict[str, Any]]
     dtype = series.dtype
     if isinstance(dtype, pd.SparseDtype):
         array, inner = from_series(series.sparse.to_dense(), name)
-        return array, {"kind": "sparse", "fill": _label_to_json(dtype.fill_value), "inner": inner}
+        return array, {
+            "kind": "sparse",
+            "fill": _label_to_json(None if pd.isna(fill := dtype.fill_value) else fill),
+            "inner": inner,
+        }
     if isinstance(dtype, pd.CategoricalDtype):
         return _from_categorical(cast(pd.Categorical, series.array), name)
     if dtype.kind == "O" and isinstance(dtype, np.dtype):
@@ -203,7 +207,7 @@ def to_series(array: pa.Array, described: dict[str, Any]) -> pd.Series:
         return pd.Series(_to_categorical(array, described))
     if kind == "sparse":
         dense = to_series(array, described["inner"])
-        return dense.astype(pd.SparseDtype(dense.dtype, described["fill"]))
+        return dense.astype(pd.SparseDtype(dense.dtype, np.nan if described["fill"] is None else described["fill"]))
     if kind == "object":
         return _to_objects(array, described)
     if kind == "string":

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ganaug import containers
-from ganaug.arrays import ColumnKind, array_from_json, array_to_json, pc, plain, value_type
+from ganaug.arrays import ColumnKind, array_from_json, array_to_json, index_in, pc, plain, value_type
 from ganaug.errors import ArtefactError, DataError, SchemaError
 
 __all__ = ["Column", "ColumnKind", "TableSchema", "close_to", "plain", "value_type"]
@@ -92,7 +92,7 @@ class TableSchema:
         if self.target not in table.column_names:
             raise SchemaError(f"the target column {self.target!r} is missing; the table has {table.column_names}")
         values = plain(table.column(self.target).combine_chunks())
-        codes = pc.index_in(values.cast(self.classes.type), value_set=self.classes)
+        codes = index_in(values, self.classes)
         if codes.null_count:
             unknown = values.filter(pc.is_null(codes)).unique().to_pylist()
             raise SchemaError(f"{self.target!r} holds labels that are not among {self.class_names()}: {unknown}")
@@ -184,26 +184,26 @@ class TableSchema:
         """Undo `to_json`; raises `ArtefactError` if something is missing or broken."""
         try:
             arrow = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(d["arrow"])))
-            columns = []
-            for c in d["columns"]:
-                kind = arrow.field(c["name"]).type
-                categories = None if c["categories"] is None else array_from_json(c["categories"], value_type(kind))
-                columns.append(
-                    Column(name=c["name"], kind=c["kind"], type=kind, nullable=c["nullable"], categories=categories)
+
+            def values(stored: Any, name: str) -> pa.Array | None:
+                return None if stored is None else array_from_json(stored, value_type(arrow.field(name).type))
+
+            columns = [
+                Column(
+                    name=c["name"],
+                    kind=c["kind"],
+                    type=arrow.field(c["name"]).type,
+                    nullable=c["nullable"],
+                    categories=values(c["categories"], c["name"]),
                 )
-            target = d["target"]
-            classes = None if target is None else array_from_json(d["classes"], value_type(arrow.field(target).type))
-            listed = d["target_categories"]
-            if listed is not None:
-                listed = array_from_json(listed, value_type(arrow.field(target).type))
+                for c in d["columns"]
+            ]
             return cls(
                 arrow=arrow,
                 columns=tuple(columns),
-                target=target,
-                classes=classes,
-                target_categories=None
-                if listed is None
-                else array_from_json(listed, value_type(arrow.field(target).type)),
+                target=d["target"],
+                classes=values(d["classes"], d["target"]),
+                target_categories=values(d["target_categories"], d["target"]),
                 container=d["container"],
                 form=d["form"],
             )

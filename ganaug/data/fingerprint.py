@@ -70,13 +70,10 @@ def _values(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     array = plain(array)
     t = pa.types
-    if pa.types.is_null(array.type):
+    if t.is_null(array.type):
         return array.cast(pa.int8())
-    if t.is_string_view(array.type) or t.is_binary_view(array.type):
-        array = array.cast(pa.large_string() if t.is_string_view(array.type) else pa.large_binary())
-    if t.is_fixed_size_binary(array.type) or t.is_binary(array.type) or t.is_string(array.type):
-        array = array.cast(pa.large_binary())
-    if t.is_large_string(array.type):
+    text = t.is_string(array.type) or t.is_large_string(array.type) or t.is_string_view(array.type)
+    if text or t.is_fixed_size_binary(array.type) or t.is_binary(array.type) or t.is_binary_view(array.type):
         array = array.cast(pa.large_binary())
     if t.is_large_binary(array.type):
         filled = pc.fill_null(array, b"")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ganaug.arrays import kind_of, pc, plain
+from ganaug.arrays import comparable, index_in, kind_of, pc, plain
 from ganaug.errors import DataError, DataWarning
 from ganaug.schema import close_to
 
@@ -77,10 +77,10 @@ def classes_of(column: pa.ChunkedArray, name: str, *, known: Any = None) -> pa.A
             f"the target {name!r} must have a label in every row, however {values.null_count} of {len(values)} "
             "are missing; drop these rows or give them a label"
         )
-    unique = pc.unique(values)
+    unique = comparable(values).unique().cast(values.type)
     if known is not None:
         listed = (known if isinstance(known, pa.Array) else pa.array(known)).cast(values.type)
-        beyond = unique.filter(pc.invert(pc.is_in(unique, value_set=listed))).to_pylist()
+        beyond = unique.filter(pc.is_null(index_in(unique, listed))).to_pylist()
         if beyond:
             raise DataError(
                 f"the target {name!r} holds labels that are not among the classes {listed.to_pylist()}: {beyond}"
@@ -92,9 +92,7 @@ def classes_of(column: pa.ChunkedArray, name: str, *, known: Any = None) -> pa.A
             "leave the target out to augment all rows as one class"
         )
     _refuse_continuous(unique, len(values), name)
-    if pa.types.is_float16(unique.type):
-        return unique.take(pa.array(np.argsort(unique.to_numpy(zero_copy_only=False), kind="stable")))
-    return unique.take(pc.sort_indices(unique))
+    return unique.take(pc.sort_indices(comparable(unique)))
 
 
 def _refuse_continuous(unique: pa.Array, n_rows: int, name: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ganaug.arrays import array_from_json, array_to_json, pc, plain, value_type
+from ganaug.arrays import array_from_json, array_to_json, comparable, index_in, plain, value_type
 from ganaug.encode.numeric import PRIVATE_ROWS
 
 __all__ = ["CategoryColumn"]
@@ -46,7 +46,7 @@ class CategoryColumn:
         if len(seen) + missing <= 1:
             return None
         if listed is not None:
-            found = pc.index_in(listed, value_set=seen)
+            found = index_in(listed, seen)
             positions = found.fill_null(-1).to_numpy(zero_copy_only=False)
             counts = np.where(positions >= 0, counts[positions], 0)
             seen = listed
@@ -68,13 +68,7 @@ class CategoryColumn:
         return np.where(codes < 0, fallback, codes).astype(np.int32, copy=False)
 
     def _index(self, values: pa.Array) -> np.ndarray:
-        categories = self.categories
-        if pa.types.is_string_view(values.type) or pa.types.is_binary_view(values.type):
-            wide = pa.large_string() if pa.types.is_string_view(values.type) else pa.large_binary()
-            values, categories = values.cast(wide), categories.cast(wide)
-        elif values.type != categories.type:
-            values = values.cast(categories.type)
-        return pc.index_in(values, value_set=categories).fill_null(-1).to_numpy(zero_copy_only=False)
+        return index_in(values, self.categories).fill_null(-1).to_numpy(zero_copy_only=False)
 
     def decode(self, codes: np.ndarray) -> pa.Array:
         """Return the category of every state.
@@ -175,13 +169,8 @@ def _counted(array: pa.Array) -> tuple[pa.Array, np.ndarray]:
     """Return the different values, the most frequent first (then in order), and their counts."""
     array = plain(array).drop_null()
     kind = array.type
-    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        array = array.cast(pa.large_string() if pa.types.is_string_view(kind) else pa.large_binary())
-    counted = array.value_counts()
+    counted = comparable(array).value_counts()
     table = pa.table({"value": counted.field("values"), "count": counted.field("counts")})
-    try:
-        table = table.sort_by([("count", "descending"), ("value", "ascending")])
-    except pa.ArrowNotImplementedError:
-        table = table.sort_by([("count", "descending")])
+    table = table.sort_by([("count", "descending"), ("value", "ascending")])
     values = table["value"].combine_chunks()
     return (values.cast(kind) if values.type != kind else values), table["count"].combine_chunks().to_numpy()
