@@ -1,0 +1,15 @@
+"""Results to a report: one HTML file to show to others, the same as JSON for programs, and a short Markdown.
+
+- `write`: the files, and all that the templates show
+- `tables`, `words`: JSON to rows, numbers to text
+- `effect_charts`, `data_charts`: what was measured and the rows themselves, as SVG
+- `theme`: colours, and matplotlib figures that follow them
+
+The templates lie in ``ganaug/templates``.
+"""
+
+from __future__ import annotations
+
+from ganaug.report.write import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,284 @@
+"""Results to report.html, report.json and report.md."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from sklearn.decomposition import PCA
+
+from ganaug import seeding
+from ganaug.metrics.space import MetricSpace
+from ganaug.report import tables
+from ganaug.report.data_charts import association_chart, column_chart, distance_chart, projection_chart
+from ganaug.report.effect_charts import class_chart, forest_chart, training_chart
+from ganaug.report.theme import canvas
+from ganaug.report.words import count, duration, interval, markdown, number, percent, verdict_of
+from ganaug.schema import TableSchema
+
+__all__ = ["write_report"]
+
+MAX_ROWS = 20_000
+"""Rows of either kind that the pictures are drawn from."""
+MAX_PANELS = 24
+MAX_CLASSES = 20
+MAX_PROJECTIONS = 6
+
+
+def write_report(
+    folder: str | os.PathLike[str],
+    *,
+    summary: Mapping[str, Any],
+    effect: Mapping[str, Any] | None,
+    fidelity: Mapping[str, Any] | None,
+    real: pa.Table,
+    synthetic: pa.Table | None,
+    schema: TableSchema,
+    history: Sequence[Mapping[str, Any]],
+    provenance: Mapping[str, Any],
+) -> Path:
+    """Write what was done and what was measured for a person, a program and a Prefect page.
+
+    Writes ``report.html`` (one file that loads nothing from elsewhere), ``report.json`` (the five documents given)
+    and ``report.md`` (short) into ``folder``, which is made if need be. Each is replaced whole or not at all, and
+    the same input gives the same bytes.
+
+    Parameters
+    ----------
+    summary
+        What was done, in plain JSON values. ``title`` and ``decision`` are shown as text, the rest as a table.
+    effect
+        `Effect.to_json()`, or None if it was not measured.
+    fidelity
+        `Fidelity.to_json()`, or None if there was nothing to compare.
+    real, synthetic
+        The rows given and the rows added; at most 20,000 of either are drawn.
+    history
+        The training: ``step``, losses and ``score``, an entry an observation.
+    provenance
+        What made the rows; the restored step is its ``best_step``.
+
+    Returns
+    -------
+    Path
+        report.html.
+    """
+    folder = Path(folder)
+    added = synthetic if synthetic is not None and len(synthetic) else None
+    document = _plain(
+        {"summary": summary, "effect": effect, "fidelity": fidelity, "history": history, "provenance": provenance}
+    )
+    context = _context(document, real, added, schema)
+    environment = Environment(
+        loader=PackageLoader("ganaug"),
+        autoescape=lambda name: name is not None and ".html" in name,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["md"] = markdown
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "report.json", json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+    _write(folder / "report.md", environment.get_template("report.md.j2").render(context))
+    html = folder / "report.html"
+    _write(html, environment.get_template("report.html.j2").render(context))
+    return html
+
+
+def _write(path: Path, text: str) -> None:
+    """Put ``text`` at ``path`` in one go: a reader sees the old file or the whole new one."""
+    scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with scratch.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _context(document: Mapping[str, Any], real: pa.Table, synthetic: pa.Table | None, schema: TableSchema) -> dict:
+    """Work out all that the templates show."""
+    effect, fidelity, summary = document["effect"], document["fidelity"], document["summary"]
+    classes = _classes(real, synthetic, schema)
+    columns = tables.column_rows(fidelity)
+    best_step = document["provenance"].get("best_step")
+    with canvas():
+        charts: dict[str, Any] = {
+            "forest": None if effect is None else forest_chart(effect),
+            "classes": class_chart(classes[:MAX_CLASSES]),
+            "training": training_chart(document["history"], best_step),
+            "associations": None,
+            "distances": None,
+            "columns": [],
+            "projections": [],
+        }
+        if fidelity is not None:
+            charts["distances"] = distance_chart(fidelity["distances"])
+            charts["associations"] = fidelity["association"] and association_chart(fidelity["association"])
+        if synthetic is not None:
+            charts["columns"] = _columns(real, synthetic, schema, columns)
+            charts["projections"], charts["explained"] = _projections(real, synthetic, schema)
+    return {
+        "title": summary.get("title") or _title(schema),
+        "subtitle": _subtitle(real, schema),
+        "verdict": verdict_of(effect),
+        "tiles": _tiles(effect, classes),
+        "effect": effect,
+        "folds": None if effect is None else _folds(effect),
+        "arms": [] if effect is None else tables.arm_rows(effect),
+        "metric_tables": [] if effect is None else tables.metric_tables(effect),
+        "choices": [] if effect is None else tables.choice_rows(effect),
+        "classes": tables.class_rows(classes),
+        "decision": summary.get("decision"),
+        "columns": columns,
+        "fidelity": None if fidelity is None else tables.fidelity_rows(fidelity),
+        "charts": charts,
+        "added": 0 if synthetic is None else len(synthetic),
+        "best_step": best_step,
+        "configuration": tables.facts(
+            {k: v for k, v in summary.items() if k not in ("title", "decision", "classes", "warnings")}
+        ),
+        "provenance": tables.facts(document["provenance"]),
+        "warnings": [*summary.get("warnings", ()), *(effect or {}).get("warnings", ())],
+        "cuts": list((effect or {}).get("cuts", ())),
+        "keeps_rows": document["provenance"].get("keeps_training_rows"),
+        "max_panels": MAX_PANELS,
+        "count": count,
+        "number": number,
+        "percent": percent,
+        "duration": duration,
+    }
+
+
+def _title(schema: TableSchema) -> str:
+    return "Synthetic rows" if schema.target is None else f"Synthetic rows for {schema.target}"
+
+
+def _subtitle(real: pa.Table, schema: TableSchema) -> str:
+    classes = "no target" if schema.target is None else f"{schema.n_classes} classes of {schema.target}"
+    return f"{count(len(real))} real rows, {count(len(schema.columns))} features, {classes}"
+
+
+def _classes(real: pa.Table, synthetic: pa.Table | None, schema: TableSchema) -> list[dict[str, Any]]:
+    """Count the rows of each class, the largest first."""
+    before = np.bincount(schema.label_codes(real), minlength=schema.n_classes)
+    made = np.zeros_like(before)
+    if synthetic is not None:
+        made = np.bincount(schema.label_codes(synthetic), minlength=schema.n_classes)
+    entries = [
+        {"label": label, "real": int(a), "synthetic": int(b)}
+        for label, a, b in zip(schema.class_names(), before, made, strict=True)
+    ]
+    return sorted(entries, key=lambda entry: -entry["real"])
+
+
+def _tiles(effect: Mapping[str, Any] | None, classes: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return the few numbers that stand beside the verdict."""
+    added = sum(c["synthetic"] for c in classes)
+    tiles = [
+        {"name": "Real rows", "value": count(sum(c["real"] for c in classes)), "detail": f"{len(classes)} classes"},
+        {"name": "Synthetic rows added", "value": count(added), "detail": "" if added else "the data are as they were"},
+    ]
+    if len(classes) == 1:
+        tiles[0]["detail"] = "one class"
+    ours = next((arm for arm in (effect or {}).get("arms", ()) if effect and arm["name"] == effect.get("ours")), None)
+    if effect is not None and ours is not None and ours.get("difference") is not None:
+        value, _, rest = interval(ours).partition(" ")
+        detail = f"95 % interval {rest}, " if rest else ""
+        scoring = tables.readable(effect["scoring"]).lower()
+        tiles.append({"name": "Difference from nothing", "value": value, "detail": f"{detail}{scoring}"})
+    if effect is not None and effect.get("smallest_detectable") is not None:
+        found = number(effect["smallest_detectable"])
+        tiles.append({"name": "Smallest detectable effect", "value": found, "detail": f"with {_folds(effect)}"})
+    return tiles
+
+
+def _folds(effect: Mapping[str, Any]) -> str:
+    folds, repeats = effect.get("n_splits"), effect.get("n_repeats") or 1
+    return "this split" if not folds else f"{folds} folds" + (f", {repeats} times" if repeats > 1 else "")
+
+
+def _thin(table: pa.Table, name: str) -> pa.Table:
+    if len(table) <= MAX_ROWS:
+        return table
+    rows = seeding.numpy_rng(0, "report", name).choice(len(table), MAX_ROWS, replace=False)
+    return table.take(np.sort(rows))
+
+
+def _columns(
+    real: pa.Table, synthetic: pa.Table, schema: TableSchema, ordered: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Draw the most different columns; the real rows are weighed to have the synthetic ones' mix of classes."""
+    real, synthetic = _thin(real, "real"), _thin(synthetic, "synthetic")
+    by_name = {c.name: c for c in schema.columns if c.kind != "identifier"}
+    figures = {row["name"]: row for row in ordered}
+    codes, made = schema.label_codes(real), schema.label_codes(synthetic)
+    share = np.bincount(made, minlength=schema.n_classes) / np.maximum(
+        1, np.bincount(codes, minlength=schema.n_classes)
+    )
+    weights = share[codes] if share[codes].sum() > 0 else np.ones(len(codes))
+    names = [name for name in [*figures, *(n for n in by_name if n not in figures)] if name in by_name][:MAX_PANELS]
+    return [
+        {
+            "name": name,
+            "figures": figures.get(name),
+            "chart": column_chart(by_name[name], real[name], synthetic[name], weights, f"column{i}"),
+        }
+        for i, name in enumerate(names)
+    ]
+
+
+def _projections(real: pa.Table, synthetic: pa.Table, schema: TableSchema) -> tuple[list[dict[str, Any]], float | None]:
+    """Project both on the two main directions of the real rows, a panel a class with synthetic rows."""
+    real, synthetic = _thin(real, "real"), _thin(synthetic, "synthetic")
+    space = MetricSpace.fit(real, schema)
+    points = space.points(real)
+    if points.shape[1] < 2 or len(points) < 3 or not np.ptp(points, axis=0).any():
+        return [], None
+    pca = PCA(n_components=2, svd_solver="covariance_eigh" if points.shape[1] <= 512 else "randomized", random_state=0)
+    plane = pca.fit_transform(points)
+    made = pca.transform(space.points(synthetic))
+    both = np.concatenate([plane, made])
+    low, high = np.quantile(both, 0.002, axis=0), np.quantile(both, 0.998, axis=0)
+    room = 0.06 * np.maximum(high - low, 1e-9)
+    bounds = np.stack([low - room, high + room], axis=1)
+    codes, made_codes = schema.label_codes(real), schema.label_codes(synthetic)
+    rng = seeding.numpy_rng(0, "report", "points")
+    order, made_order = rng.permutation(len(codes)), rng.permutation(len(made_codes))
+    panels = []
+    frequency = np.bincount(made_codes, minlength=schema.n_classes)
+    chosen = [int(c) for c in np.argsort(-frequency, kind="stable")[:MAX_PROJECTIONS] if frequency[c]]
+    for c in chosen:
+        label = schema.class_names()[c]
+        here, there = order[codes[order] == c], made_order[made_codes[made_order] == c]
+        told = f"Projection of class {label}: {len(here)} real rows and {len(there)} synthetic ones"
+        chart = projection_chart(
+            plane[order[codes[order] != c]], plane[here], made[there], bounds,
+            large=len(chosen) == 1, name=f"class{c}", told=told,
+        )  # fmt: skip
+        panels.append({"label": label, "chart": chart})
+    return panels, float(pca.explained_variance_ratio_.sum())
+
+
+def _plain(value: Any) -> Any:
+    """Return ``value`` as what JSON knows, NaN and infinities as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str | Markup) else str(value)
