@@ -59,9 +59,9 @@ def from_arrow(table: pa.Table) -> Unpacked:
 
 def from_file(table: pa.Table) -> Unpacked:
     """Take the table read from a file; it goes back to a DataFrame with the dtypes that pandas gives it."""
+    names_of(table.column_names)
     pandas = table.schema.pandas_metadata or {}
     stored = [name for name in pandas.get("index_columns", []) if isinstance(name, str)]
-    names_of(table.column_names)
     if stored:
         metadata = table.schema.metadata
         table = table.drop_columns([n for n in stored if n in table.column_names])

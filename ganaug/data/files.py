@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 from pathlib import Path
 from typing import Any
 
+import fsspec.core
 import pyarrow as pa
 from pyarrow import csv, dataset, fs, parquet
 
 from ganaug.errors import DataError
+from ganaug.frames import names_of
+from ganaug.schema import close_to
 
 __all__ = ["read_file"]
 
@@ -57,8 +61,6 @@ def _filesystem(text: str) -> tuple[fs.FileSystem, str]:
     if "://" not in text:
         return fs.LocalFileSystem(), Path(text).expanduser().as_posix()
     try:
-        import fsspec
-
         remote, path = fsspec.core.url_to_fs(text)
     except (ImportError, ValueError) as error:
         raise DataError(f"{text!r} cannot be opened: {error}") from error
@@ -106,7 +108,6 @@ def _relative(name: str, base: str) -> str:
 
 def _matches(name: str, pattern: str) -> bool:
     """Match step by step; ``**`` stands for any number of folders, a final ``*`` folder for what is in it."""
-    import fnmatch
 
     def match(steps: list[str], wanted: list[str]) -> bool:
         if not wanted:
@@ -119,8 +120,6 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _neighbours(filesystem: fs.FileSystem, path: str) -> str:
-    from ganaug.schema import close_to
-
     folder, _, name = path.rpartition("/")
     if filesystem.get_file_info(folder or ".").type != fs.FileType.Directory:
         return ""
@@ -178,6 +177,7 @@ def _read_csv(filesystem: fs.FileSystem, name: str) -> pa.Table:
 
 
 def _same_columns(names: list[list[str]], files: list[str]) -> None:
+    names_of(names[0])
     for other, file in zip(names, files, strict=True):
         differing = sorted(set(names[0]) ^ set(other))
         if differing:
