@@ -49,15 +49,17 @@ def augment(
         there are unless ``sampling_strategy`` is a number of rows.
     sampling_strategy
         ``"policy"`` chooses how many rows, and whether any, by cross-validation inside ``data``. Everything else has
-        imbalanced-learn's meaning and is obeyed whatever the check says: ``"auto"``, ``"minority"``, ``"not minority"``,
-        ``"not majority"``, ``"all"``, a ratio, a dict label -> rows (real and synthetic together), or a callable.
+        imbalanced-learn's meaning and is obeyed whatever the check says: ``"auto"``, ``"minority"``,
+        ``"not minority"``, ``"not majority"``, ``"all"``, a ratio, a dict label -> rows (real and synthetic together),
+        or a callable. Without a target: a number of rows to add.
     variant
         ``"auto"``, ``"anchored"``, ``"wgan_gp"`` (its artefact keeps no training row), or a variant's ``Config``.
     check
         True or ``"quick"``, ``"thorough"``, or False. The check fits everything anew on training folds and scores
         classifiers on real rows that nothing has seen.
     id_columns
-        Columns that name a row and are not learnt; None finds them by their looks and warns, ``[]`` means there are none.
+        Columns that name a row and are not learnt; None finds them by their looks and warns, ``[]`` says that there
+        are none.
     groups
         One group a row, or the name of their column: rows of a group are never split between training and test.
     estimator, scoring

@@ -136,7 +136,11 @@ def measure_fidelity(run: Run) -> Fidelity | None:
         seen, unseen = holdout(run.codes, fraction=UNSEEN, seed=run.seed, duplicates=hashes)
         kept = TableData(table=table.take(pa.array(seen)), schema=schema)
         generator = fit_rows(
-            kept, variant=run.request.variant, seed=run.seed, device=run.request.device, progress=run.progress
+            kept,
+            variant=run.request.variant,
+            seed=run.seed,
+            device=run.request.device,
+            progress=run.showing("fidelity"),
         )
         labels = np.sort(seeding.numpy_rng(run.seed, "fidelity").permutation(run.codes)[:DRAWN_ROWS])
         drawn = generator.sample_table(labels, seed=seeding.derive(run.seed, "fidelity"))

@@ -29,8 +29,8 @@ def describe(
 ) -> dict[str, Any]:
     """Describe what ``path`` holds, in plain JSON values; ``"what"`` says which of these it is.
 
-    ``"run"``: a folder of `ganaug.augment`. ``"generator"``: a saved `Synthesizer`. ``"table"``: everything else that can
-    be read as one, with ``"provenance"`` where the rows are synthetic and were written by `ganaug.write_parquet`.
+    ``"run"``: a folder of `ganaug.augment`. ``"generator"``: a saved `Synthesizer`. ``"table"``: everything else that
+    can be read as one, with ``"provenance"`` where the rows are synthetic and were written by `ganaug.write_parquet`.
 
     Raises
     ------

@@ -247,9 +247,14 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
+def _is_left(name: str) -> bool:
+    """Say whether a killed write left ``name``: a scratch is hidden and ends in .part or .tmp, or is ours."""
+    return name.startswith(SCRATCH) or (name.startswith(".") and name.endswith((".part", ".tmp")))
+
+
 def _visible(folder: Path) -> list[str]:
     """Return what lies in ``folder``, less what a killed write may have left."""
-    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(SCRATCH))
+    return sorted(entry.name for entry in folder.iterdir() if not _is_left(entry.name))
 
 
 def _some(folder: Path) -> str:
@@ -259,7 +264,7 @@ def _some(folder: Path) -> str:
 
 def _sweep(folder: Path) -> None:
     """Remove what a killed write left."""
-    for entry in folder.glob(f"{SCRATCH}*"):
+    for entry in [entry for entry in folder.iterdir() if _is_left(entry.name)]:
         if entry.is_dir():
             shutil.rmtree(entry)
         else:

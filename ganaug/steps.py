@@ -53,6 +53,10 @@ class Run:
     """What deserves a look in the data."""
     results: dict[str, Any] = field(default_factory=dict)
 
+    def showing(self, step: str) -> Progress:
+        """Return a progress under whose works stands which step they belong to."""
+        return lambda work, done, total: self.progress(f"{step}: {work}", done, total)
+
     @property
     def codes(self) -> np.ndarray:
         """Class code of every real row ``(n,)``."""
@@ -131,7 +135,7 @@ def train(run: Run) -> Synthesizer:
                 variant=run.request.variant,
                 seed=run.seed,
                 device=run.request.device,
-                progress=run.progress,
+                progress=run.showing("generator"),
                 checkpoint=checkpoint,
             )
 
@@ -221,7 +225,7 @@ def _plan(run: Run) -> Plan:
         variant=request.variant,
         seed=run.seed,
         device=request.device,
-        progress=run.progress,
+        progress=run.showing("amount"),
         groups=request.group_codes(rows),
         estimator=request.estimator,
         scoring=request.scoring,
@@ -249,5 +253,5 @@ def _check(run: Run) -> Effect | None:
             id_columns=rows.schema.id_columns,
             random_state=run.seed,
             device=request.device,
-            progress=run.progress,
+            progress=run.showing("check"),
         )

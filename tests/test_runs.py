@@ -43,7 +43,7 @@ def test_an_unfinished_run_of_another_version_is_refused_and_a_finished_one_is_n
 def test_a_newer_record_is_refused(tmp_path):
     run = open_run(tmp_path / "run")
     run.write_json("run.json", {**run.record, "format": 99})
-    with pytest.raises(OutputError, match="format 99.*update ganaug"):
+    with pytest.raises(OutputError, match=r"format 99.*update ganaug"):
         open_run(tmp_path / "run")
 
 
@@ -64,6 +64,8 @@ def test_a_folder_that_is_not_empty_is_refused_and_named(tmp_path):
 def test_an_empty_folder_and_what_a_killed_write_left_are_accepted(tmp_path):
     (tmp_path / f"{SCRATCH}1").write_text("half")
     (tmp_path / f"{SCRATCH}2").mkdir()
+    (tmp_path / ".synthetic.part").mkdir()
+    (tmp_path / ".report.html.12.tmp").write_text("half")
     run = open_run(tmp_path)
     assert sorted(os.listdir(run.path)) == ["run.json"]
 
@@ -72,7 +74,7 @@ def test_a_place_that_cannot_be_written_to_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="is a file"):
         open_run(tmp_path / "file")
-    with pytest.raises(OutputError, match="cannot write to .*Not a directory.*Choose a folder"):
+    with pytest.raises(OutputError, match=r"cannot write to .*Not a directory.*Choose a folder"):
         open_run(tmp_path / "file" / "below")
     with pytest.raises(OutputError, match="must be a local path, however: 's3://bucket/run'"):
         open_run("s3://bucket/run")
