@@ -35,6 +35,8 @@ MIN_ROWS = NEAREST + 1
 """Fewer rows of a class have no fifth neighbour, and no figure."""
 MIN_TO_TELL_APART = 12
 NEAR_QUANTILE = 0.05
+MAX_PAIRED = 2_500
+"""Rows of a side that the energy distance is taken over: a mean over all pairs needs no more."""
 MAX_ASSOCIATIONS = 60
 TOP_CATEGORIES = 50
 LEVELS = np.linspace(0, 1, 41)
@@ -111,13 +113,18 @@ class Sides:
 
     def energy(self) -> Beside:
         """Return the energy distance from the training rows."""
-        real = self.points["train"][self.matched.train]
+        real = self._some("train", self.matched.train)
 
         def figure(side: str, index: np.ndarray) -> float | None:
-            defined = min(len(real), len(index)) >= 2 and real.shape[1] > 0
-            return energy_distance(real, self.points[side][index]) if defined else None
+            other = self._some(side, index)
+            defined = min(len(real), len(other)) >= 2 and real.shape[1] > 0
+            return energy_distance(real, other) if defined else None
 
         return self.beside(figure)
+
+    def _some(self, side: str, index: np.ndarray) -> np.ndarray:
+        """Return every k-th of the points ``index``, so that there are at most `MAX_PAIRED`."""
+        return self.points[side][index[:: -(-len(index) // MAX_PAIRED) or 1]]
 
     def two_sample(self, *, seed: int) -> Beside:
         """Return the ROC-AUC of a classifier that tells the rows from training rows."""

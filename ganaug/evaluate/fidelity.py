@@ -64,13 +64,14 @@ class Fidelity:
         fields: dict[str, Any] = dict(document)
         for name in ("two_sample", "energy", "exact_copies", "near_copies"):
             fields[name] = Beside(**fields[name])
-        for name, kind in (("marginals", Marginal), ("classes", ClassFidelity)):
-            fields[name] = tuple(
-                kind(**{k: Beside(**v) if isinstance(v, Mapping) else v for k, v in entry.items()})
-                for entry in fields[name]
-            )
+        fields["marginals"] = tuple(Marginal(**_besides(entry)) for entry in fields["marginals"])
+        fields["classes"] = tuple(ClassFidelity(**_besides(entry)) for entry in fields["classes"])
         fields["notes"] = tuple(fields["notes"])
         return cls(**fields)
+
+
+def _besides(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: Beside(**value) if isinstance(value, Mapping) else value for key, value in entry.items()}
 
 
 def fidelity(

@@ -22,6 +22,7 @@ _INK, _MUTED, _FAINT, _HAIR = PALETTE["ink"], PALETTE["muted"], PALETTE["faint"]
 _REAL, _OURS, _WARM = PALETTE["real"], PALETTE["ours"], PALETTE["warm"]
 
 BINS = 24
+_SPANS = (("d", 86_400), ("h", 3600), ("min", 60))
 MAX_BARS = 6
 MAX_MAP = 24
 MAX_POINTS = 400
@@ -53,41 +54,40 @@ def _histogram(ax: Axes, column: Column, real: np.ndarray, synthetic: np.ndarray
         ax.set_xticks([])
         ax.set_yticks([])
         return
-    edges = _edges(real, synthetic, whole=column.kind == "integer")
-    # What lies beyond the edges is counted in the outermost bins.
-    heights = [
-        np.histogram(np.clip(values, edges[0], edges[-1]), edges, weights=w)[0] / max(w.sum(), 1e-300)
-        for values, w in ((real, weights), (synthetic, np.ones(len(synthetic))))
-    ]
-    ax.stairs(heights[0], edges, fill=True, color=_REAL, alpha=0.45, linewidth=0)
-    ax.stairs(heights[1], edges, color=_OURS, linewidth=1.6)
+    low, high, bins = _range(real, synthetic, whole=column.kind == "integer")
+    edges = np.linspace(0, 1, bins + 1)
+    # Drawn from 0 to 1, as matplotlib has no room for numbers near the ends of the floats; what lies beyond the
+    # range is counted in the outermost bins.
+    ours, theirs = (np.clip((v / 2 - low / 2) / (high / 2 - low / 2), 0, 1) for v in (synthetic, real))
+    for values, weight, style in (
+        (theirs, weights, {"fill": True, "color": _REAL, "alpha": 0.45, "linewidth": 0}),
+        (ours, np.ones(len(ours)), {"color": _OURS, "linewidth": 1.6}),
+    ):
+        if weight.sum() > 0:
+            ax.stairs(np.histogram(values, edges, weights=weight)[0] / weight.sum(), edges, **style)
     ax.axhline(0, color=_HAIR, linewidth=0.8)
     ax.set_yticks([])
-    at = np.linspace(edges[0], edges[-1], 3)
-    ax.set_xticks(at, [_tick(value, column, edges[-1] - edges[0]) for value in at])
+    inset = 0.5 / bins if column.kind == "integer" else 0
+    at = (inset, 0.5, 1 - inset)
+    ax.set_xticks(at, [_tick(low * (1 - t) + high * t, column, low, high) for t in at])
     for text, side in zip(ax.get_xticklabels(), ("left", "center", "right"), strict=True):
         text.set_horizontalalignment(side)
-    ax.set_xlim(edges[0], edges[-1])
+    ax.set_xlim(0, 1)
 
 
-def _edges(real: np.ndarray, synthetic: np.ndarray, *, whole: bool) -> np.ndarray:
-    """Return bin edges over the middle 99 % of both, on whole numbers for integers."""
+def _range(real: np.ndarray, synthetic: np.ndarray, *, whole: bool) -> tuple[float, float, int]:
+    """Return a range that holds the middle 99 % of both, and a number of bins; integers get whole ones."""
     both = [values for values in (real, synthetic) if len(values)]
-    low = min(float(np.quantile(values, 0.005)) for values in both)
-    high = max(float(np.quantile(values, 0.995)) for values in both)
+    low = min(float(np.quantile(values, 0.005, method="lower")) for values in both)
+    high = max(float(np.quantile(values, 0.995, method="higher")) for values in both)
     if whole:
-        low, high = np.floor(low), np.ceil(high)
-        step = max(1.0, np.ceil((high - low + 1) / BINS))
-        return np.arange(low, high + step + 0.5, step) - 0.5 if step == 1 else np.arange(low, high + step + 0.5, step)
-    if not high > low:
-        room = max(abs(low), 1.0) * 0.5
-        low, high = low - room, high + room
-    # Half the width of each bin at a time: max - min of huge floats may overflow.
-    return (
-        low + np.linspace(0, 1, BINS + 1) * (high / 2 - low / 2) * 2
-        if np.isfinite(high - low)
-        else np.linspace(low / 2, high / 2, BINS + 1) * 2
-    )
+        step = np.ceil((high - low + 1) / BINS)
+        bins = int(np.ceil((high - low + 1) / step))
+        return low - 0.5, low - 0.5 + step * bins, bins
+    if high > low:
+        return low, high, BINS
+    room = max(abs(low), 1.0) * 0.5
+    return low - room, high + room, BINS
 
 
 def _bars(ax: Axes, real: pa.ChunkedArray, synthetic: pa.ChunkedArray, weights: np.ndarray) -> None:
@@ -116,7 +116,7 @@ def _bars(ax: Axes, real: pa.ChunkedArray, synthetic: pa.ChunkedArray, weights: 
         text.set_horizontalalignment(side)
 
 
-def _tick(value: float, column: Column, width: float) -> str:
+def _tick(value: float, column: Column, low: float, high: float) -> str:
     """Return a tick's label: a date, a time, or a number with as many digits as the axis needs."""
     kind = column.type
     if column.kind in ("datetime", "duration") and pa.types.is_temporal(kind):
@@ -124,14 +124,18 @@ def _tick(value: float, column: Column, width: float) -> str:
         unit = "D" if date else "ms" if pa.types.is_date64(kind) else kind.unit
         seconds = value * {"D": 86_400, "s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[unit]
         if column.kind == "duration":
-            return f"{seconds / 86_400:.3g} d" if abs(seconds) >= 172_800 else f"{seconds / 3600:.3g} h"
+            longest = max(abs(low), abs(high)) * seconds / value if value else 0.0
+            name, length = next(((n, s) for n, s in _SPANS if abs(longest) >= 2 * s), ("s", 1))
+            return f"{seconds / length:.3g} {name}".replace("-", "−")
         if abs(seconds) < 6e10:
             return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
-    magnitude = max(abs(value), width)
-    if value == 0 or abs(value) < width * 1e-9:
+    if column.kind == "integer":
+        value = float(np.rint(value))
+    largest, width = max(abs(low), abs(high)), high / 2 - low / 2
+    if abs(value) < largest * 1e-9:
         return "0"
-    if magnitude >= 1e6 or magnitude < 1e-3:
-        return f"{value:.2g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
+    if largest >= 1e6 or largest < 1e-3:
+        return f"{value:.2g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e").replace("-", "−")
     digits = int(np.clip(2 - np.floor(np.log10(width)), 0, 6)) if width > 0 else 2
     text = f"{value:,.{digits}f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
@@ -184,7 +188,7 @@ def projection_chart(
     synthetic: np.ndarray,
     bounds: np.ndarray,
     *,
-    large: bool,
+    size: tuple[float, float],
     name: str,
     told: str,
 ) -> Markup:
@@ -192,7 +196,7 @@ def projection_chart(
 
     **Shape**: points (n, 2) each; ``bounds`` ((x0, x1), (y0, y1)).
     """
-    figure, ax = axes(6.4, 3.9) if large else axes(3.3, 2.6)
+    figure, ax = axes(*size)
     layers = [
         (others, _FAINT, {"marker": "o", "markersize": 3.0, "alpha": 0.55, "markeredgewidth": 0}),
         (real, _REAL, {"marker": "o", "markersize": 4.2, "markeredgewidth": 0}),

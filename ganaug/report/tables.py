@@ -128,6 +128,7 @@ def column_rows(fidelity: Mapping[str, Any] | None) -> list[dict[str, Any]]:
             "missing": any([m["missing_train"], m["missing"]["synthetic"], m["missing"]["holdout"]]),
             "missing_train": percent(m["missing_train"]),
             "missing_synthetic": percent(m["missing"]["synthetic"]),
+            "gap": f"{100 * m['missing_train']:.1f} → {percent(m['missing']['synthetic'])}",
         }
         for m in marginals
     ]
@@ -203,7 +204,7 @@ def facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     >>> facts({"a": {"b": 1, "c": [1, 2]}, "d": None})
     [('a.b', '1'), ('a.c', '1, 2'), ('d', 'none')]
     """
-    return list(_flat(document, ""))
+    return list(_flat(document, "")) if document else []
 
 
 def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:

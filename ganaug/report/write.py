@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from sklearn.decomposition import PCA
 
 from ganaug import seeding
@@ -223,7 +222,10 @@ def _columns(
     real, synthetic = _thin(real, "real"), _thin(synthetic, "synthetic")
     by_name = {c.name: c for c in schema.columns if c.kind != "identifier"}
     figures = {row["name"]: row for row in ordered}
-    codes, made = schema.label_codes(real), schema.label_codes(synthetic)
+    made = schema.label_codes(synthetic)
+    alike = np.isin(schema.label_codes(real), made)
+    real = real.filter(pa.array(alike)) if alike.any() else real
+    codes = schema.label_codes(real)
     share = np.bincount(made, minlength=schema.n_classes) / np.maximum(
         1, np.bincount(codes, minlength=schema.n_classes)
     )
@@ -259,13 +261,14 @@ def _projections(real: pa.Table, synthetic: pa.Table, schema: TableSchema) -> tu
     panels = []
     frequency = np.bincount(made_codes, minlength=schema.n_classes)
     chosen = [int(c) for c in np.argsort(-frequency, kind="stable")[:MAX_PROJECTIONS] if frequency[c]]
+    size = {1: (6.4, 3.9), 2: (4.9, 3.4)}.get(len(chosen), (3.3, 2.6))
     for c in chosen:
         label = schema.class_names()[c]
         here, there = order[codes[order] == c], made_order[made_codes[made_order] == c]
         told = f"Projection of class {label}: {len(here)} real rows and {len(there)} synthetic ones"
         chart = projection_chart(
             plane[order[codes[order] != c]], plane[here], made[there], bounds,
-            large=len(chosen) == 1, name=f"class{c}", told=told,
+            size=size, name=f"class{c}", told=told,
         )  # fmt: skip
         panels.append({"label": label, "chart": chart})
     return panels, float(pca.explained_variance_ratio_.sum())
@@ -281,4 +284,4 @@ def _plain(value: Any) -> Any:
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value if value is None or isinstance(value, bool | int | float | str | Markup) else str(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
