@@ -1,0 +1,175 @@
+"""Every table variant: the condition obeyed in the features, its distinctive part, and steps that move what they say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ganaug import fitting, variants
+from ganaug.data import read_table
+from ganaug.data.rows import TableMember
+from ganaug.encode import Layout, TableEncoder
+from ganaug.errors import ConfigError
+from ganaug.variants import anchored, wgan_gp
+
+CENTRES = {"a": (-4.0, 0.0), "b": (4.0, 0.0), "c": (0.0, 6.0)}
+
+
+def mixture(seed: int = 0, rows: tuple[int, ...] = (300, 150, 40)) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    parts = []
+    for (label, centre), n in zip(CENTRES.items(), rows, strict=True):
+        x = rng.normal(size=(n, 2)) * 0.6 + centre
+        colour = np.where(rng.random(n) < 0.9, {"a": "red", "b": "green", "c": "blue"}[label], "grey")
+        parts.append(pd.DataFrame({"x": x[:, 0], "y": x[:, 1], "colour": colour, "label": label}))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.parametrize("name", variants.names())
+def test_the_right_component_is_hit(name: str) -> None:
+    read = read_table(mixture(), target="label")
+    rows = fitting.fit(read.table, read.schema, variant=name, seed=0).sample(
+        conditions=dict.fromkeys(CENTRES, 1000), random_state=0
+    )
+    points = rows[["x", "y"]].to_numpy()
+    nearest = np.linalg.norm(points[:, None] - np.array(list(CENTRES.values())), axis=2).argmin(1)
+    hit = pd.Series(nearest == rows["label"].map({"a": 0, "b": 1, "c": 2})).groupby(rows["label"]).mean()
+    assert (hit >= 0.99).all(), hit
+    spread = rows.groupby("label")[["x", "y"]].std()
+    assert ((spread > 0.3) & (spread < 1.2)).all(axis=None), spread  # 0.6 in the data; a collapsed class has none
+    own = rows["colour"] == rows["label"].map({"a": "red", "b": "green", "c": "blue"})
+    assert own.groupby(rows["label"]).mean().between(0.75, 1).all()
+
+
+@pytest.mark.parametrize("name", variants.names())
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"c": list("xyzx") * 20, "d": [True, False] * 40, "t": [0, 0, 0, 1] * 20}),
+        pd.DataFrame({"x": np.arange(80) / 7, "t": [0, 0, 0, 1] * 20}),
+    ],
+    ids=["categories only", "one number"],
+)
+def test_tables_of_one_kind_of_column_train(name: str, frame: pd.DataFrame) -> None:
+    read = read_table(frame, target="t", id_columns=[])
+    config = variants.get(name).Config(steps=20)
+    rows = fitting.fit(read.table, read.schema, variant=config, seed=0).sample(conditions={1: 30}, random_state=0)
+    assert len(rows) == 30
+    assert rows.notna().all(axis=None)
+
+
+def parts(config: Any, frame: pd.DataFrame) -> tuple[Any, Any, Layout]:
+    """Return the untrained Gan of one member, its rows' encoder and layout."""
+    read = read_table(frame, target="label")
+    encoder = TableEncoder.fit(read.table, read.schema)
+    encoded = encoder.encode(read.table)
+    buckets = encoder.bucket(encoded.codes)
+    member = TableMember(
+        continuous=encoded.continuous, codes=encoded.codes, buckets=buckets, labels=read.schema.label_codes(read.table)
+    )
+    name, config = variants.resolve(config)
+    module = variants.get(name)
+    shape = {"n_classes": 3, "seeds": [0]}
+    gan = module.build(config, encoder.layout, module.make_source(config, encoder.layout, [member], **shape), **shape)
+    return gan, encoder, encoder.layout
+
+
+def test_untrained_anchored_rows_lie_between_their_anchors() -> None:
+    gan, _, layout = parts(anchored.Config(), mixture())
+    y = torch.tensor([[0, 1, 2] * 200])
+    inputs = gan.source.draw(y, torch.Generator().manual_seed(0))
+    emitted = gan.emit(gan.networks, inputs, y)
+    expected = torch.lerp(inputs["a_continuous"], inputs["b_continuous"], inputs["u"][..., None])
+    assert torch.allclose(emitted.continuous, expected, atol=1e-6)
+    assert ((emitted.codes == inputs["a_codes"]) | (emitted.codes == inputs["b_codes"])).all()
+    from_b = (emitted.codes == inputs["b_codes"])[inputs["a_codes"] != inputs["b_codes"]].float().mean()
+    assert 0.35 < from_b < 0.65
+
+
+def test_the_residual_never_exceeds_its_reach() -> None:
+    config = anchored.Config(reach=0.25)
+    gan, _, _ = parts(config, mixture())
+    with torch.no_grad():
+        for parameter in gan.networks["generator"].parameters():
+            parameter.normal_(generator=torch.Generator().manual_seed(0))
+    y = torch.tensor([[0, 1, 2] * 200])
+    inputs = gan.source.draw(y, torch.Generator().manual_seed(0))
+    between = torch.lerp(inputs["a_continuous"], inputs["b_continuous"], inputs["u"][..., None])
+    residual = (gan.emit(gan.networks, inputs, y).continuous - between).abs()
+    assert residual.max() <= 0.25 + 1e-6
+    assert residual.max() > 0.2
+
+
+def test_a_spike_or_missing_value_is_kept_whole_and_never_averaged() -> None:
+    rng = np.random.default_rng(0)
+    value = np.where(rng.random(200) < 0.5, 100.0, rng.normal(size=200))
+    frame = pd.DataFrame({"x": value, "y": rng.normal(size=200), "label": ["a", "b"] * 100})
+    frame.loc[::7, "x"] = np.nan
+    read = read_table(frame, target="label")
+    for config in (anchored.Config(steps=40), wgan_gp.Config(steps=40)):
+        rows = fitting.fit(read.table, read.schema, variant=config, seed=0).sample(2000, random_state=0)
+        x = rows["x"].dropna()
+        assert (x == 100).mean() > 0.1
+        assert not ((x > 5) & (x < 95)).any()
+        assert rows["x"].isna().any()
+
+
+def test_rows_keep_the_dependence_between_columns_that_training_teaches() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=600)
+    frame = pd.DataFrame({"x": x, "y": -x + rng.normal(size=600) * 0.2, "label": np.where(x > 0.8, "a", "b")})
+    read = read_table(frame, target="label")
+    for name in variants.names():
+        rows = fitting.fit(read.table, read.schema, variant=name, seed=0).sample(2000, random_state=0)
+        assert rows["x"].corr(rows["y"]) < -0.9, name
+
+
+def test_the_gradient_penalty_of_wgan_gp_pulls_the_critics_slope_to_one() -> None:
+    read = read_table(mixture(), target="label")
+    gan, encoder, layout = parts(wgan_gp.Config(steps=150), mixture())
+    from ganaug.data.rows import TableRows
+    from ganaug.gan import Draw
+    from ganaug.nets import OneHot
+    from ganaug.trainer import train
+
+    encoded = encoder.encode(read.table)
+    member = TableMember(
+        continuous=encoded.continuous,
+        codes=encoded.codes,
+        buckets=encoded.codes,
+        labels=read.schema.label_codes(read.table),
+    )
+    rows = TableRows.pack(
+        [member], n_classes=3, view=OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
+    )
+
+    def slope() -> float:
+        rng = torch.Generator().manual_seed(0)
+        real, y = rows.draw(400, rng)
+        fake = gan.generate(gan.networks, gan.source.draw(y, rng), y)
+        draw = Draw(real=real, y=y, inputs={}, rng=rng, cache={"fake": fake})
+        return wgan_gp._gradient_penalty(gan.networks, draw).mean().item()
+
+    before = slope()
+    train(gan, rows, seed=0, device=torch.device("cpu"))
+    assert before > 0.5
+    assert slope() < 0.2
+
+
+def test_unknown_variants_and_options_list_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="unknown variant 'gan2'; known are: auto, anchored, wgan_gp"):
+        variants.get("gan2")
+    with pytest.raises(ConfigError, match="variant 'anchored' has no option speed; it has: .*batch.*reach"):
+        variants.config_from_json("anchored", {"speed": 1})
+    with pytest.raises(ConfigError, match="variant must be 'auto', one of anchored, wgan_gp"):
+        variants.resolve(3)
+
+
+@pytest.mark.parametrize("name", variants.names())
+def test_configs_go_to_json_and_back(name: str) -> None:
+    config = variants.get(name).Config(steps=7)
+    assert variants.config_from_json(name, variants.config_to_json(config)) == config
