@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["derive", "numpy_rng", "resolve", "torch_rng"]
 
@@ -31,6 +34,8 @@ def numpy_rng(seed: int, *path: str | int) -> np.random.Generator:
 
 def torch_rng(seed: int, *path: str | int, device: torch.device | str = "cpu") -> torch.Generator:
     """Return the torch generator of the stream ``path`` on ``device``."""
+    import torch  # here, so that processes that only fit classifiers do not load it
+
     return torch.Generator(device=device).manual_seed(derive(seed, *path))
 
 

@@ -31,8 +31,15 @@ class CannotRunError(Exception):
 class Arm(Protocol):
     """One way to change what a classifier is fitted on."""
 
-    name: str
-    label: str
+    @property
+    def name(self) -> str:
+        """What it is called in results."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """What people read."""
+        ...
 
     def training(self, part: Part, learners: Sequence[Learner], seed: int) -> Training:
         """Return the rows to fit on, made from the training rows of ``part`` alone."""
@@ -142,7 +149,7 @@ class SamplerArm:
 
     def training(self, part: Part, learners: Sequence[Learner], seed: int) -> Training:
         """Return what ``fit_resample`` made of the real rows."""
-        sampler = clone(self.sampler) if hasattr(self.sampler, "get_params") else self.sampler
+        sampler: Any = clone(self.sampler) if hasattr(self.sampler, "get_params") else self.sampler
         state = int(numpy_rng(seed, "sampler").integers(2**31))
         if hasattr(sampler, "get_params") and sampler.get_params().get("random_state", 0) is None:
             sampler.set_params(random_state=state)

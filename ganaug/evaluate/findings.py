@@ -140,7 +140,4 @@ def _metrics(summary: Summary) -> list[dict[str, Any]]:
 def _folds(summary: Summary, scoring: str) -> list[dict[str, Any]]:
     frame = summary.frame[summary.frame["metric"] == scoring]
     means = frame.groupby(["fold", "arm", "learner"], sort=False)["value"].mean().reset_index()
-    return [
-        {"fold": int(r.fold), "arm": r.arm, "learner": r.learner, "metric": scoring, "value": float(r.value)}
-        for r in means.itertuples()
-    ]
+    return [{str(k): v for k, v in row.items()} for row in means.assign(metric=scoring).to_dict("records")]

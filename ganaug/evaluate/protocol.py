@@ -185,11 +185,12 @@ class Protocol:
     ) -> tuple[dict[tuple[str, int], Training], Choice | None]:
         """Return our rows on the outer fold, for every generator seed, and what was chosen on the inner ones."""
         started = time.perf_counter()
-        choice, trainings = None, {}
+        choice: Choice | None = None
+        trainings: dict[tuple[str, int], Training] = {}
         name, augmenter = self.ours.name, self.ours.augmenter
         if generators is not None:
             choice = self._choose(parts, found) if len(self.candidates) > 1 else None
-            candidate = self.candidates[0] if choice is None else choice.candidate
+            candidate = choice.candidate if choice is not None else next(iter(self.candidates))
             for g in range(plan.generator_seeds):
                 rows = draw_candidate(
                     augmenter,

@@ -84,8 +84,10 @@ class Effect:
         try:
             if unknown := sorted(set(d) - known):
                 raise ArtefactError(f"the effect has fields that this version does not know: {unknown}; upgrade ganaug")
-            numbers = ("smallest_detectable", "seed_deviation")
-            return cls(**{k: math.nan if k in numbers and v is None else v for k, v in d.items()})
+            given: dict[str, Any] = dict(d)
+            for number in ("smallest_detectable", "seed_deviation"):
+                given[number] = math.nan if given.get(number) is None else given[number]
+            return cls(**given)
         except TypeError as error:
             raise ArtefactError(f"the effect is incomplete: {error}; measure it again") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -177,4 +178,7 @@ def compare_tables(scores: pd.DataFrame, *, baseline: str = "nothing", tie: floa
 
 
 def _wilcoxon(change: np.ndarray) -> float:
-    return float(stats.wilcoxon(change).pvalue) if np.any(change != 0) else 1.0
+    if not np.any(change != 0):
+        return 1.0
+    result: Any = stats.wilcoxon(change)
+    return float(result.pvalue)

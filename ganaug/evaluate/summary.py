@@ -64,5 +64,6 @@ class Summary:
         part = self.frame[(self.frame["arm"] == arm) & (self.frame["metric"] == metric)]
         if learner is not None:
             part = part[part["learner"] == learner]
-        means = part.groupby(["fold", "seed", "part"], sort=True)["value"].agg(lambda v: v.mean(skipna=False))
-        return means.to_numpy().reshape(*(len(level) for level in means.index.remove_unused_levels().levels))
+        keys = ["fold", "seed", "part"]
+        means = part.groupby(keys, sort=True)["value"].agg(lambda v: v.mean(skipna=False))
+        return means.to_numpy().reshape([part[key].nunique() for key in keys])

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ganaug import containers
+from ganaug.arrays import index_in, pc, plain, typed, value_type
 from ganaug.data import to_pandas
 from ganaug.errors import SchemaError
-from ganaug.schema import TableSchema, plain, value_type
+from ganaug.schema import TableSchema
 
 __all__ = ["assemble", "frame_of", "labels_of", "table_of"]
 
@@ -42,13 +42,14 @@ def frame_of(table: pa.Table, schema: TableSchema) -> pd.DataFrame:
 
 def assemble(features: pa.Table, codes: np.ndarray, schema: TableSchema) -> pa.Table:
     """Put feature columns and class codes together to rows of the schema."""
+    listed = {column.name: column.categories for column in schema.columns}
     columns = []
     for field in schema.arrow:
         if field.name == schema.target:
             assert schema.classes is not None
-            columns.append(_typed(schema.classes.take(pa.array(codes)), field.type))
+            columns.append(_typed(schema.classes.take(pa.array(codes)), field.type, schema.classes))
         else:
-            columns.append(_typed(features.column(field.name).combine_chunks(), field.type))
+            columns.append(_typed(features.column(field.name).combine_chunks(), field.type, listed[field.name]))
     return pa.Table.from_arrays(columns, schema=schema.arrow)
 
 
@@ -70,29 +71,23 @@ def table_of(features: Any, labels: Any, schema: TableSchema) -> pa.Table:
     listed = pa.array(pd.Series(np.asarray(labels)).tolist())
     assert schema.classes is not None
     try:
-        codes = pc.index_in(listed.cast(schema.classes.type), value_set=schema.classes)
+        codes = index_in(listed, schema.classes)
         if codes.null_count:
-            unknown = listed.filter(pc.is_null(codes)).unique().to_pylist()
+            unknown = listed.filter(codes.is_null()).unique().to_pylist()
             raise SchemaError(f"the augmenter returned labels {unknown}; the classes are {schema.class_names()}")
         return assemble(table, codes.to_numpy(zero_copy_only=False), schema)
     except pa.ArrowException as error:
         raise SchemaError(f"the augmenter returned values of other types than it was given: {error}") from error
 
 
-def _typed(array: pa.Array, kind: pa.DataType) -> pa.Array:
+def _typed(array: pa.Array, type_: pa.DataType, listed: pa.Array | None) -> pa.Array:
     """Cast to a column's own type; what does not fit into whole numbers is rounded."""
-    array, inner = plain(array), value_type(kind)
+    array, inner = plain(array), value_type(type_)
+    t = pa.types
     if array.type != inner:
-        if pa.types.is_floating(array.type) and not pa.types.is_floating(inner) and not pa.types.is_decimal(inner):
+        if t.is_floating(array.type) and not t.is_floating(inner) and not t.is_decimal(inner):
             array = pc.round(array).cast(pa.int64(), safe=False)
-        if pa.types.is_integer(array.type) and (pa.types.is_date32(inner) or pa.types.is_time32(inner)):
+        if t.is_integer(array.type) and (t.is_date32(inner) or t.is_time32(inner)):
             array = array.cast(pa.int32())
         array = array.cast(inner, safe=False)
-    if pa.types.is_dictionary(kind):
-        encoded = array.dictionary_encode()
-        return pa.DictionaryArray.from_arrays(
-            encoded.indices.cast(kind.index_type), encoded.dictionary, ordered=kind.ordered
-        )
-    if isinstance(kind, pa.BaseExtensionType):
-        return pa.ExtensionArray.from_storage(kind, array)
-    return array
+    return typed(array, type_, listed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -44,8 +44,8 @@ class Training:
     def rows(self, real: Rows) -> Rows:
         """Return the rows to fit on: those kept of the ``real`` ones, then the extra ones."""
         if isinstance(real, pd.DataFrame):
-            kept = real.iloc[self.kept]
-            return kept if self.extra is None else pd.concat([kept, self.extra], ignore_index=True)
+            rows = real.iloc[self.kept]
+            return rows if self.extra is None else pd.concat([rows, pd.DataFrame(self.extra)], ignore_index=True)
         kept = real[self.kept]
         return kept if self.extra is None else np.concatenate([kept, np.asarray(self.extra)])
 
@@ -149,6 +149,7 @@ class Runner:
             # Long fits first, so that no worker ends alone.
             rest.sort(key=lambda index: -float(np.mean(self._timed[jobs[index].learner.name])))
             pool = Parallel(n_jobs=self._n_jobs, return_as="generator")
-            for index, outcome in zip(rest, pool(delayed(jobs[i].run)() for i in rest), strict=True):
+            outcomes: Any = pool(delayed(jobs[i].run)() for i in rest)
+            for index, outcome in zip(rest, outcomes, strict=True):
                 keep(index, outcome)
         return [found[index] for index in range(len(jobs))]

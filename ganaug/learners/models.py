@@ -51,7 +51,7 @@ DEFAULT_LEARNERS: tuple[Learner, ...] = (
     Learner(
         name="hist_gradient_boosting",
         strength="strong",
-        estimator=HistGradientBoostingClassifier(max_leaf_nodes=15, early_stopping=False),
+        estimator=HistGradientBoostingClassifier(max_leaf_nodes=15, early_stopping=False),  # pyright: ignore[reportArgumentType]
     ),
 )
 """One weak, two strong; sizes that fit a 1,000 x 10 table in 0.01, 0.2 and 0.06 s on one core. No early stopping: it
@@ -140,7 +140,7 @@ def _codes_of(classes: np.ndarray, labels: np.ndarray) -> list[int]:
     return [codes[label] for label in np.asarray(classes).tolist()]
 
 
-def _seeded(estimator: BaseEstimator, seed: int) -> Any:
+def _seeded(estimator: Any, seed: int) -> Any:
     names = [k for k, v in estimator.get_params().items() if k.split("__")[-1] == "random_state" and v is None]
     return estimator.set_params(**dict.fromkeys(names, seed % 2**31))
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ganaug.schema import TableSchema, plain, value_type
+from ganaug.arrays import comparable, index_in, pc, plain, value_type
+from ganaug.schema import TableSchema
 
 __all__ = ["Block", "Preparation"]
 
@@ -167,11 +167,18 @@ def _to_float(column: pa.Array) -> np.ndarray:
 
 
 def _most_frequent(column: pa.Array) -> pa.Scalar | None:
-    column = plain(column)
     if column.null_count * 2 > len(column) or len(column) == 0:
         return None
-    counts = pc.value_counts(pc.drop_null(column))
-    return counts.field("values")[int(np.argmax(counts.field("counts").to_numpy()))]
+    values, counts = _counted(column)
+    return values[int(np.argmax(counts))]
+
+
+def _counted(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Return the different values of a column, null left out, in their own order, and how often each is there."""
+    found = pc.value_counts(comparable(plain(column)).drop_null())
+    values, counts = found.field("values"), found.field("counts").to_numpy()
+    order = pc.array_sort_indices(values.cast(pa.int8()) if pa.types.is_boolean(values.type) else values)
+    return values.take(order), counts[order.to_numpy()]
 
 
 def _fit_number(name: str, column: pa.Array, start: int) -> list[Block]:
@@ -201,11 +208,9 @@ def _fit_number(name: str, column: pa.Array, start: int) -> list[Block]:
 
 
 def _fit_category(name: str, column: pa.Array, max_width: int, start: int) -> list[Block]:
-    column = plain(column)
-    counts = pc.value_counts(pc.drop_null(column))
-    seen, often = counts.field("values"), counts.field("counts").to_numpy()
     # Ties go by the value, so that the columns do not depend on the order of the rows.
-    order = np.lexsort((_rank(seen), -often))
+    seen, often = _counted(column)
+    order = np.argsort(-often, kind="stable")
     other, missing = len(seen) > max_width, column.null_count > 0
     width = min(len(seen), max_width) + other + missing
     if width < 2:
@@ -219,18 +224,10 @@ def _fit_category(name: str, column: pa.Array, max_width: int, start: int) -> li
     ]  # fmt: skip
 
 
-def _rank(values: pa.Array) -> np.ndarray:
-    order = pc.array_sort_indices(values.cast(pa.int8()) if pa.types.is_boolean(values.type) else values).to_numpy()
-    rank = np.empty(len(values), dtype=np.int64)
-    rank[order] = np.arange(len(values))
-    return rank
-
-
 def _codes(block: Block, column: pa.Array) -> np.ndarray:
     """Return the column within the block of every row, -1 where it has none."""
     assert block.values is not None
-    column = plain(column).cast(block.values.type)
-    found = pc.fill_null(pc.index_in(column, value_set=block.values), -1).to_numpy().astype(np.int64)
+    found = index_in(plain(column), block.values).fill_null(-1).to_numpy().astype(np.int64)
     if block.other:
         found[found < 0] = len(block.values)
     null = column.is_null().to_numpy(zero_copy_only=False)

@@ -156,19 +156,22 @@ def tune(metric: str, codes: np.ndarray, proba: np.ndarray, positive: int | None
 
     **Shape**: codes (n,), proba (n, k), prior (k,).
     """
-    settings, counts = (_exponents if positive is None else _thresholds)(codes, proba, positive, prior)
+    if positive is None:
+        settings, counts = _exponents(codes, proba, prior)
+    else:
+        settings, counts = _thresholds(codes, proba, positive)
     found = decision_score(metric, counts, positive)
     best = np.flatnonzero(found >= found.max() - 1e-12)
     return float(settings[best[np.argmin(np.abs(settings[best] - neutral(positive)))]])
 
 
-def _exponents(codes, proba, positive, prior) -> tuple[np.ndarray, np.ndarray]:
+def _exponents(codes: np.ndarray, proba: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     k = proba.shape[1]
     counts = [confusion(codes, decide(proba, e, None, prior), k) for e in EXPONENTS]
     return EXPONENTS, np.stack(counts)
 
 
-def _thresholds(codes, proba, positive: int, prior) -> tuple[np.ndarray, np.ndarray]:
+def _thresholds(codes: np.ndarray, proba: np.ndarray, positive: int) -> tuple[np.ndarray, np.ndarray]:
     """Return settings (t,) and confusion counts (t, 2, 2) of every threshold that decides differently."""
     score, truth = proba[:, positive], codes == positive
     values = np.unique(score)

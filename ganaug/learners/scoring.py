@@ -56,7 +56,7 @@ class Scoring:
             raise ConfigError(f"scoring must be the name of one scorer or one callable, however: {scoring!r}")
         probe = Predictions(np.full((k, k), 1 / k), np.arange(k), labels)
         try:
-            scorer = check_scoring(probe, scoring=scoring)
+            scorer: Any = check_scoring(probe, scoring=scoring)
             name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", None) or str(scoring)
             made = cls(name=name, labels=labels, positive=positive, prior=prior, scorer=scorer)
             made.score(np.arange(k), np.eye(k))
