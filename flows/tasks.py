@@ -20,6 +20,7 @@ from flows.page import PageProgress, show_verdict
 from flows.parameters import AugmentRequest
 from ganaug import augmentation, steps
 from ganaug.errors import DataWarning
+from ganaug.parquet import DATA
 from ganaug.steps import Run
 
 __all__ = ["check", "choose", "is_passing", "read", "report", "sample", "train"]
@@ -108,7 +109,7 @@ def sample(request: AugmentRequest) -> dict[str, Any]:
     """Draw what the plan and the verdict leave into a Parquet data set."""
     rows = len(steps.draw(_begin(request)))
     _log.info("%d synthetic rows written", rows)
-    return {"rows": rows, "path": str(Path(request.out) / "synthetic")}
+    return {"rows": rows, "path": str(Path(request.out) / "synthetic" / DATA)}
 
 
 @_step

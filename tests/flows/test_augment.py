@@ -34,7 +34,9 @@ def test_a_table_goes_in_and_parquet_a_report_and_a_named_state_come_out(request
     assert rows["amount"].between(real["amount"].min(), real["amount"].max()).all()
     assert Path(result["report"]["path"]).read_text(encoding="utf-8").startswith("<!")
     assert {run.name for run in runs()} >= {"augment-small-label-auto"}
-    assert artifacts()["verdict"] == "markdown" and artifacts()["progress-training"] == "progress"
+    shown = artifacts()
+    assert shown["verdict"] == "markdown"
+    assert "progress" in {kind for key, kind in shown.items() if key.endswith("-training")}
 
     again = augment(request_)
     assert again == result, "the same words return what is there"
