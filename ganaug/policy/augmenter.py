@@ -1,0 +1,137 @@
+"""Generators with an amount, fixed or chosen, and the rows that are drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ganaug.errors import ConfigError
+from ganaug.learners import DEFAULT_LEARNERS, Learner, Part, Preparation, Training, fit_predict
+from ganaug.policy.choice import CANDIDATES, Candidate
+from ganaug.progress import Progress, silent
+from ganaug.schema import TableSchema
+from ganaug.seeding import derive
+
+__all__ = ["GanAugmenter", "Policy", "candidate_trainings", "draw_candidate"]
+
+JUDGE: Learner = DEFAULT_LEARNERS[1]
+"""The filter's classifier: a forest's out-of-bag-like votes are spread finely enough to rank rows by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GanAugmenter:
+    """One variant and a fixed amount: how many rows is decided beforehand, not chosen."""
+
+    variant: Any = "auto"
+    """A variant's name, or its configuration."""
+    candidates: tuple[Candidate, ...] = (Candidate(ratio=0.1),)
+    """Exactly one."""
+    sampling_strategy: Any = None
+    """imbalanced-learn's semantics; overrides the candidate's ratio where it is not None."""
+    name: str = "gan"
+
+    def fit_many(
+        self,
+        tables: Sequence[pa.Table],
+        schema: TableSchema,
+        seeds: Sequence[int],
+        *,
+        device: Any = "auto",
+        progress: Progress = silent,
+    ) -> list[Any]:
+        """Fit one generator a table, as one batched network."""
+        # Imported here, so that judging other people's samplers does not wait for torch.
+        from ganaug.fitting import fit_many
+
+        return list(fit_many(tables, schema, variant=self.variant, seeds=seeds, device=device, progress=progress))
+
+    def counts(self, candidate: Candidate, codes: np.ndarray, schema: TableSchema) -> dict[int, int]:
+        """Return how many rows of each class code to add to rows with these codes."""
+        from ganaug.sampling import class_counts, ratio_counts
+
+        if self.sampling_strategy is not None:
+            return class_counts(self.sampling_strategy, codes, schema)
+        return ratio_counts(codes, schema.n_classes, candidate.ratio)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy(GanAugmenter):
+    """One variant and several amounts, among which `choose` decides; nothing is the first."""
+
+    candidates: tuple[Candidate, ...] = CANDIDATES
+    inner_folds: int = 3
+    """Inner folds of `select`."""
+    error_rate: float = 0.2
+    """See `choose`."""
+    name: str = "policy"
+    sampling_strategy: Any = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if len(self.candidates) < 2 or self.candidates[0].ratio != 0:
+            raise ConfigError(
+                f"candidates must begin with Candidate(ratio=0) and hold another, however: {self.candidates=}"
+            )
+
+
+def draw_candidate(
+    augmenter: GanAugmenter,
+    candidate: Candidate,
+    generator: Any,
+    table: pa.Table,
+    schema: TableSchema,
+    *,
+    seed: int,
+    preparation: Preparation | None = None,
+) -> pa.Table:
+    """Draw the synthetic rows of a candidate for the real rows ``table`` that ``generator`` was fitted on.
+
+    Args:
+        augmenter: says how many rows.
+        candidate: which amount, and the share to keep.
+        generator: offers ``sample_table(codes, *, seed)``.
+        table: the real training rows, target included; the filter's classifier is fitted on them.
+        schema: theirs.
+        seed: of the rows and of the filter.
+        preparation: features fitted on ``table``; None: fit them where the filter needs them.
+    """
+    from ganaug.sampling import draw
+
+    codes = schema.label_codes(table)
+    counts = augmenter.counts(candidate, codes, schema)
+    if not any(counts.values()):
+        return schema.arrow.empty_table()
+
+    def judge(rows: pa.Table) -> np.ndarray:
+        fitted = Preparation.fit(table, schema) if preparation is None else preparation
+        real, made = fitted.transform(table), fitted.transform(rows)
+        return fit_predict(JUDGE, real, codes, None, made, schema.n_classes, derive(seed, "filter"))
+
+    return draw(generator, counts, seed=seed, keep=candidate.keep, judge=judge)
+
+
+def candidate_trainings(
+    augmenter: GanAugmenter,
+    generator: Any,
+    part: Part,
+    seed: int,
+    *,
+    candidates: Sequence[Candidate] | None = None,
+) -> list[Training]:
+    """Return the rows to train on for every candidate, drawn from one generator fitted on the part's training rows."""
+    trainings = []
+    for candidate in augmenter.candidates if candidates is None else candidates:
+        rows = draw_candidate(
+            augmenter,
+            candidate,
+            generator,
+            part.table,
+            part.schema,
+            preparation=part.preparation,
+            seed=derive(seed, "draw", candidate.name),
+        )
+        trainings.append(part.with_table(rows) if len(rows) else part.plain())
+    return trainings

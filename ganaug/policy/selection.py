@@ -1,0 +1,83 @@
+"""Cross-validation inside the rows that are given, and the choice that comes out of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ganaug.data import row_hashes
+from ganaug.learners import DEFAULT_LEARNERS, Job, Part, Runner, labels_of, own_learner
+from ganaug.learners.folds import TooFewRowsError, make_folds
+from ganaug.learners.scoring import Scoring
+from ganaug.policy.augmenter import Policy, candidate_trainings
+from ganaug.policy.choice import Choice, choose, nothing
+from ganaug.progress import Progress, silent
+from ganaug.schema import TableSchema
+from ganaug.seeding import derive
+
+__all__ = ["select"]
+
+
+def select(
+    table: pa.Table,
+    schema: TableSchema,
+    *,
+    policy: Policy,
+    seed: int,
+    groups: np.ndarray | None = None,
+    estimator: Any = None,
+    scoring: Any = None,
+    n_jobs: int | None = None,
+    device: Any = "auto",
+    progress: Progress = silent,
+) -> Choice:
+    """Choose by cross-validation inside ``table``; generators, filters and features see inner training rows only.
+
+    Args:
+        table: training rows, target included.
+        schema: theirs.
+        policy: the candidates, and how many inner folds.
+        seed: of the folds, generators and classifiers.
+        groups: (n,) group ids that no fold may split.
+        estimator: a user's classifier instead of the default learners.
+        scoring: scikit-learn's; None: average precision.
+        n_jobs: worker processes for the classifiers.
+        device: for the generators.
+        progress: told about training and about every fit.
+    """
+    codes = schema.label_codes(table)
+    if schema.n_classes < 2:
+        return nothing(policy.candidates, float("nan"), float("nan"), "without a target no gain can be measured")
+    labels = labels_of(schema)
+    rule = Scoring.make(scoring, codes, labels)
+    learners = DEFAULT_LEARNERS if estimator is None else (own_learner(estimator, labels),)
+    try:
+        folds = make_folds(
+            codes,
+            n_splits=policy.inner_folds,
+            seed=derive(seed, "inner"),
+            class_names=schema.class_names(),
+            duplicates=row_hashes(table, schema.feature_names),
+            groups=groups,
+        )
+    except TooFewRowsError as error:
+        return nothing(policy.candidates, float("nan"), float("nan"), str(error))
+    parts = [Part(table, schema, train, test, frames=learners[0].frames) for train, test in folds.splits]
+    seeds = [derive(seed, "generator", i) for i in range(len(parts))]
+    generators = policy.fit_many([p.table for p in parts], schema, seeds, device=device, progress=progress)
+    shape = (len(policy.candidates), len(parts), len(learners))
+    runner = Runner(int(np.prod(shape)), n_jobs=n_jobs, progress=progress, work="choosing")
+    scores = np.zeros(shape)
+    for i, (part, generator) in enumerate(zip(parts, generators, strict=True)):
+        trainings = candidate_trainings(policy, generator, part, seeds[i])
+        jobs = [
+            Job.of(part, learner, training, derive(seed, "classifier", i))
+            for training in trainings
+            for learner in learners
+        ]
+        found = [rule.score(part.held_codes, outcome.proba) for outcome in runner.run(jobs)]
+        scores[:, i] = np.reshape(found, (shape[0], shape[2]))
+    ratio = float(np.mean([len(test) / len(train) for train, test in folds.splits]))
+    return choose(scores, candidates=policy.candidates, test_to_train=ratio, error_rate=policy.error_rate)
