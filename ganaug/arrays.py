@@ -14,10 +14,13 @@ __all__ = [
     "array_from_json",
     "array_to_json",
     "comparable",
+    "handy",
     "index_in",
     "kind_of",
     "pc",
     "plain",
+    "schema_from_json",
+    "schema_to_json",
     "typed",
     "value_type",
 ]
@@ -60,8 +63,8 @@ def kind_of(type_: pa.DataType) -> ColumnKind | None:
         return "datetime"
     if t.is_time(type_) or t.is_duration(type_):
         return "duration"
-    text = t.is_string(type_) or t.is_large_string(type_) or t.is_string_view(type_)
-    binary = t.is_binary(type_) or t.is_large_binary(type_) or t.is_fixed_size_binary(type_) or t.is_binary_view(type_)
+    text = t.is_string(type_) or t.is_large_string(type_)
+    binary = t.is_binary(type_) or t.is_large_binary(type_) or t.is_fixed_size_binary(type_)
     return "category" if text or binary or t.is_null(type_) else None
 
 
@@ -79,6 +82,16 @@ def array_to_json(array: pa.Array) -> Any:
     return {"ipc": base64.b64encode(sink.getvalue().to_pybytes()).decode()}
 
 
+def schema_to_json(schema: pa.Schema) -> str:
+    """Return an Arrow schema, metadata included, as Arrow IPC in base64."""
+    return base64.b64encode(schema.serialize().to_pybytes()).decode()
+
+
+def schema_from_json(text: str) -> pa.Schema:
+    """Undo `schema_to_json`."""
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
+
+
 def array_from_json(values: Any, type_: pa.DataType) -> pa.Array:
     """Undo `array_to_json` of an array of ``type_``."""
     if isinstance(values, list):
@@ -89,9 +102,12 @@ def array_from_json(values: Any, type_: pa.DataType) -> pa.Array:
 
 def comparable(array: pa.Array) -> pa.Array:
     """Return ``array`` in the nearest type whose values Arrow can look up, count and sort."""
+    return array.cast(pa.float32()) if pa.types.is_float16(array.type) else array
+
+
+def handy(array: pa.Array) -> pa.Array:
+    """Return ``array`` in the nearest type that Arrow can take rows of: no views, no narrow decimals."""
     t, kind = pa.types, array.type
-    if t.is_float16(kind):
-        return array.cast(pa.float32())
     if t.is_string_view(kind):
         return array.cast(pa.large_string())
     if t.is_binary_view(kind):

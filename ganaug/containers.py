@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse
 
-from ganaug.arrays import pc
+from ganaug.arrays import handy, pc, schema_from_json, schema_to_json
 from ganaug.errors import DataError
 from ganaug.frames import dtype_to_json, from_series, labels_to_json, names_of, to_index, to_series
 
@@ -46,7 +46,7 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
 def from_arrow(table: pa.Table) -> Unpacked:
     """Take an Arrow table as it is, with NaN as null and one chunk a column."""
     names_of(table.column_names)
-    arrays = [_one_chunk(column) for column in table.columns]
+    arrays = [handy(_one_chunk(column)) for column in table.columns]
     cleaned = [_without_nan(a) for a in arrays]
     nan = [n for n, a, c in zip(table.column_names, arrays, cleaned, strict=True) if a.null_count < c.null_count]
     fields = [
@@ -54,7 +54,9 @@ def from_arrow(table: pa.Table) -> Unpacked:
         for field, c in zip(table.schema, cleaned, strict=True)
     ]
     schema = pa.schema(fields, metadata=table.schema.metadata)
-    return pa.Table.from_arrays(cleaned, schema=schema), {"kind": "arrow", "nan": nan}, table.column_names
+    recast = pa.schema([f for f, c in zip(table.schema, cleaned, strict=True) if f.type != c.type])
+    form = {"kind": "arrow", "nan": nan, "recast": schema_to_json(recast)}
+    return pa.Table.from_arrays(cleaned, schema=schema), form, table.column_names
 
 
 def from_file(table: pa.Table) -> Unpacked:
@@ -111,6 +113,8 @@ def _from_x(X: Any) -> Unpacked:
         matrix = _matrix_of(X)
     if matrix.ndim != 2:
         raise DataError(f"X must have two dimensions, rows and columns, however: {matrix.shape=}; reshape it")
+    if matrix.shape[1] == 0:
+        raise DataError(f"X has no columns, however at least one feature is needed: {matrix.shape=}")
     names = [f"x{i}" for i in range(matrix.shape[1])]
     text = matrix.dtype.kind if matrix.dtype.kind in "US" else ""
     pairs = [from_series(pd.Series(c, dtype=object if text else None), n) for c, n in zip(matrix.T, names, strict=True)]
@@ -202,9 +206,11 @@ def _to_frame(table: pa.Table, form: dict[str, Any]) -> pd.DataFrame:
 
 def _to_arrow(table: pa.Table, form: dict[str, Any]) -> pa.Table:
     for name in form["nan"]:
-        position = table.column_names.index(name)
-        filled = pc.fill_null(table.column(name), pa.scalar(float("nan"), table.schema.field(name).type))
-        table = table.set_column(position, table.schema.field(name), filled)
+        field = table.schema.field(name)
+        filled = pc.fill_null(table.column(name), pa.scalar(float("nan"), field.type))
+        table = table.set_column(table.column_names.index(name), field, filled)
+    for field in schema_from_json(form["recast"]):
+        table = table.set_column(table.column_names.index(field.name), field, table.column(field.name).cast(field.type))
     return table
 
 

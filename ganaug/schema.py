@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import difflib
 import json
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,17 @@ import numpy as np
 import pyarrow as pa
 
 from ganaug import containers
-from ganaug.arrays import ColumnKind, array_from_json, array_to_json, index_in, pc, plain, value_type
+from ganaug.arrays import (
+    ColumnKind,
+    array_from_json,
+    array_to_json,
+    index_in,
+    pc,
+    plain,
+    schema_from_json,
+    schema_to_json,
+    value_type,
+)
 from ganaug.errors import ArtefactError, DataError, SchemaError
 
 __all__ = ["Column", "ColumnKind", "TableSchema", "close_to", "plain", "value_type"]
@@ -170,7 +179,7 @@ class TableSchema:
             for c in self.columns
         ]
         return {
-            "arrow": base64.b64encode(self.arrow.serialize().to_pybytes()).decode(),
+            "arrow": schema_to_json(self.arrow),
             "columns": described,
             "target": self.target,
             "classes": None if self.classes is None else array_to_json(self.classes),
@@ -183,7 +192,7 @@ class TableSchema:
     def from_json(cls, d: dict[str, Any]) -> TableSchema:
         """Undo `to_json`; raises `ArtefactError` if something is missing or broken."""
         try:
-            arrow = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(d["arrow"])))
+            arrow = schema_from_json(d["arrow"])
 
             def values(stored: Any, name: str) -> pa.Array | None:
                 return None if stored is None else array_from_json(stored, value_type(arrow.field(name).type))

@@ -186,6 +186,17 @@ def test_arrow_floats_that_were_missing_as_nan_come_back_as_nan() -> None:
     assert out["b"].null_count == 1
 
 
+def test_arrow_types_that_arrow_cannot_take_rows_of_come_back() -> None:
+    narrow = pa.array([decimal.Decimal("1.10"), None, decimal.Decimal("2.25")], pa.decimal128(5, 2)).cast(
+        pa.decimal64(5, 2)
+    )
+    text, raw = pa.array(["x", None, "y"], pa.string_view()), pa.array([b"x", None, b"y"], pa.binary_view())
+    table = pa.table({"a": text, "b": narrow, "c": raw, "d": [1, 2, 3]})
+    read = read_table(table)
+    assert through_json(read.schema).restore(read.table).equals(table)
+    assert read.table.take([2, 1])["a"].to_pylist() == ["y", None]
+
+
 def test_arrow_chunks_with_different_dictionaries_are_one_column() -> None:
     parts = [pa.array(["x", "y"]).dictionary_encode(), pa.array(["z", "x"]).dictionary_encode()]
     read = read_table(pa.table({"a": pa.chunked_array(parts), "b": [1, 2, 3, 4]}))

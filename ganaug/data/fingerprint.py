@@ -72,8 +72,8 @@ def _values(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     t = pa.types
     if t.is_null(array.type):
         return array.cast(pa.int8())
-    text = t.is_string(array.type) or t.is_large_string(array.type) or t.is_string_view(array.type)
-    if text or t.is_fixed_size_binary(array.type) or t.is_binary(array.type) or t.is_binary_view(array.type):
+    text = t.is_string(array.type) or t.is_large_string(array.type)
+    if text or t.is_fixed_size_binary(array.type) or t.is_binary(array.type):
         array = array.cast(pa.large_binary())
     if t.is_large_binary(array.type):
         filled = pc.fill_null(array, b"")

@@ -167,6 +167,6 @@ def _lattice(values: np.ndarray) -> tuple[int, int]:
     step = int(np.gcd.reduce(apart[:1000]))
     if step > 1:
         step = int(np.gcd.reduce(apart))
-    if step <= 1 or step >= 1 << 62:
+    if step <= 1 or step >= 1 << 63:
         return 1, 0
     return step, int(values[0] % step)

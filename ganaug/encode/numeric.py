@@ -142,8 +142,7 @@ def _between(x: np.ndarray, knots: np.ndarray, z: np.ndarray) -> np.ndarray:
         width = np.diff(knots).view(np.uint64).astype(np.float64)
         t = (x - low).view(np.uint64) / width[i - 1]
     else:
-        scale = _scale(knots)
-        t = (x * scale - low * scale) / (knots[i] * scale - low * scale)
+        t = _share(x, low, knots[i])
     return z[i - 1] * (1 - t) + z[i] * t
 
 
@@ -164,6 +163,12 @@ def _beneath(z: np.ndarray, scores: np.ndarray, knots: np.ndarray) -> np.ndarray
     return np.where(upper, knots[i] - away, knots[i - 1] + away)
 
 
-def _scale(knots: np.ndarray) -> float:
-    """Return a factor that keeps the differences of knots finite."""
-    return 0.25 if max(abs(float(knots[0])), abs(float(knots[-1]))) > 1e307 else 1.0
+def _share(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return (x - low) / (high - low), also where the difference of two finite numbers is not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        width = high - low
+        t = (x - low) / width
+    wide = np.isinf(width)
+    if wide.any():
+        t[wide] = (x[wide] / 4 - low[wide] / 4) / (high[wide] / 4 - low[wide] / 4)
+    return t

@@ -66,8 +66,19 @@ class IdentifierColumn:
 
 
 def constant_of(array: pa.Array, *, private: bool) -> pa.Array:
-    """Return the only value of a column, null if there is none (or, in private mode, none that ten rows share)."""
-    present = array.drop_null()
-    if len(present) < (PRIVATE_ROWS if private else 1) or len(plain(present).unique()) > 1:
+    """Return what every made-up row holds in a column that nothing is learnt from, ``(1,)``.
+
+    It is the only value, or null where there is none; in private mode the most frequent value, if it stands for
+    enough rows.
+    """
+    if array.null_count or len(array) == 0:
         return pa.nulls(1, array.type)
-    return present[:1]
+    values = plain(array)
+    if not pa.types.is_floating(values.type):
+        counted = values.value_counts()
+        counts = counted.field("counts").to_numpy()
+        if private and counts.max() < PRIVATE_ROWS:
+            return pa.nulls(1, array.type)
+        values = counted.field("values")[int(counts.argmax()) :]
+        return array.filter(pc.equal(plain(array), values[0]))[:1]
+    return array[:1]

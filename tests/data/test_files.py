@@ -139,7 +139,7 @@ def test_fsspec_urls(table: pa.Table) -> None:
     assert read_table("memory://bucket/rows").table["key"].to_pylist() == [0, 0, 1, 1]
     assert read_table("memory://bucket/rows/key=1/part.parquet").table["a"].to_pylist() == [3, 4]
     assert read_table("memory://bucket/rows/*/part.parquet").table["key"].to_pylist() == [0, 0, 1, 1]
-    with pytest.raises(DataError, match="'memory://bucket/nothing.csv' does not exist"):
+    with pytest.raises(DataError, match=r"'memory://bucket/nothing.csv' does not exist"):
         read_table("memory://bucket/nothing.csv")
 
 
@@ -148,7 +148,7 @@ def test_a_missing_file_is_named_with_its_neighbours(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("a\n1\n2\n")
     with pytest.raises(DataError, match=r"trian.csv' does not exist; check the path; did you mean 'train.csv'"):
         read_table(tmp_path / "trian.csv")
-    with pytest.raises(DataError, match="nowhere/t.csv' does not exist"):
+    with pytest.raises(DataError, match=r"nowhere/t.csv' does not exist"):
         read_table(tmp_path / "nowhere" / "t.csv")
     with pytest.raises(DataError, match=r"no file matches '.*/\*.csv.gz'"):
         read_table(f"{tmp_path}/*.csv.gz")
@@ -158,9 +158,9 @@ def test_an_unknown_kind_lists_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "t.xlsx").write_text("?")
     with pytest.raises(DataError, match=r"t.xlsx' is of an unknown kind; give Parquet \(.parquet, .pq\) or CSV"):
         read_table(tmp_path / "t.xlsx")
-    with pytest.raises(DataError, match="holds no Parquet"):
+    with pytest.raises(DataError, match=r"holds no Parquet"):
         read_table(tmp_path)
-    with pytest.raises(DataError, match="'gopher://x/t.csv' cannot be opened"):
+    with pytest.raises(DataError, match=r"'gopher://x/t.csv' cannot be opened"):
         read_table("gopher://x/t.csv")
 
 
@@ -173,23 +173,23 @@ def test_an_empty_file(tmp_path: Path, name: str) -> None:
 
 def test_csv_without_rows_or_contents(tmp_path: Path) -> None:
     (tmp_path / "head.csv").write_text("a,b\n")
-    with pytest.raises(DataError, match="2 columns and no rows"):
+    with pytest.raises(DataError, match=r"2 columns and no rows"):
         read_table(tmp_path / "head.csv")
     (tmp_path / "blank.csv").write_text("\n\n")
-    with pytest.raises(DataError, match="blank.csv' is empty"):
+    with pytest.raises(DataError, match=r"blank.csv' is empty"):
         read_table(tmp_path / "blank.csv")
 
 
 @pytest.mark.parametrize(("name", "kind"), [("t.csv", "CSV in UTF-8"), ("t.parquet", "Parquet")])
 def test_a_broken_file(tmp_path: Path, name: str, kind: str) -> None:
     (tmp_path / name).write_text("a,b\n1,2\n3\n")
-    with pytest.raises(DataError, match=f"{name}' cannot be read as {kind}: "):
+    with pytest.raises(DataError, match=rf"{name}' cannot be read as {kind}: "):
         read_table(tmp_path / name)
 
 
 def test_csv_in_another_encoding(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes("a,b\n1,Käse\n2,Brot\n".encode("latin-1"))
-    with pytest.raises(DataError, match="column 'b' of .* is not text in UTF-8; save the file as UTF-8"):
+    with pytest.raises(DataError, match=r"column 'b' of .* is not text in UTF-8; save the file as UTF-8"):
         read_table(tmp_path / "t.csv")
 
 
@@ -215,7 +215,7 @@ def test_a_column_that_is_empty_in_one_file_takes_the_other_files_type(tmp_path:
 def test_both_kinds_in_one_folder(tmp_path: Path) -> None:
     FRAME.to_csv(tmp_path / "a.csv")
     FRAME.to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="both CSV and Parquet"):
+    with pytest.raises(DataError, match=r"both CSV and Parquet"):
         read_table(tmp_path)
 
 
