@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ganaug.data import TableData, fingerprint, read_table
 from ganaug.errors import ArtefactError, DataWarning
-from ganaug.parquet import MANIFEST, read_manifest
+from ganaug.parquet import DATA, MANIFEST, read_manifest
 from ganaug.runs import read_record
 from ganaug.schema import plain
 from ganaug.synthesizer import Synthesizer
@@ -29,8 +29,9 @@ def describe(
 ) -> dict[str, Any]:
     """Describe what ``path`` holds, in plain JSON values; ``"what"`` says which of these it is.
 
-    ``"run"``: a folder of `ganaug.augment`. ``"generator"``: a saved `Synthesizer`. ``"table"``: everything else that
-    can be read as one, with ``"provenance"`` where the rows are synthetic and were written by `ganaug.write_parquet`.
+    ``"run"``: a folder of `ganaug.augment`. ``"generator"``: a saved `Synthesizer`. ``"set of synthetic rows"``: what
+    `ganaug.write_parquet` wrote. ``"table"``: everything else that can be read as one, with ``"provenance"`` where it
+    is one of the files that `ganaug.write_parquet` wrote.
 
     Raises
     ------
@@ -42,6 +43,9 @@ def describe(
         return {"what": "run", **_run(folder)}
     if folder is not None and (folder / "synthesizer.json").is_file():
         return {"what": "generator", **_generator(Synthesizer.load(folder))}
+    for place in () if folder is None else (folder, folder.parent):
+        if (place / MANIFEST).is_file() and (place / DATA).is_dir():
+            return {"what": "set of synthetic rows", **_written(place)}
     provenance = None if folder is None else _provenance(folder)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
@@ -64,6 +68,16 @@ def _run(folder: Path) -> dict[str, Any]:
     if (folder / "synthetic" / MANIFEST).is_file():
         found["synthetic_rows"] = read_manifest(folder / "synthetic").rows
     return found
+
+
+def _written(folder: Path) -> dict[str, Any]:
+    manifest = read_manifest(folder)
+    return {
+        "rows": manifest.rows,
+        "files": [entry["name"] for entry in manifest.files],
+        "bytes": sum(entry["bytes"] for entry in manifest.files),
+        "provenance": manifest.provenance,
+    }
 
 
 def _generator(synthesizer: Synthesizer) -> dict[str, Any]:

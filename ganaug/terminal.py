@@ -1,8 +1,14 @@
-"""What the command line shows: tables and sentences for people, on a terminal of any width."""
+"""What the command line shows: tables and sentences on standard output, progress and trouble on standard error."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -11,9 +17,25 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-__all__ = ["show_description", "show_effect", "show_facts", "show_rows", "verdict_style"]
+from ganaug.errors import DataWarning
+from ganaug.runs import new_file
+
+__all__ = [
+    "one_line_warnings",
+    "print_json",
+    "say",
+    "show_augmentation",
+    "show_description",
+    "show_effect",
+    "show_facts",
+    "show_rows",
+    "showing",
+    "verdict_style",
+    "write_result",
+]
 
 _STYLES = {"helps": "green", "better than nothing": "green", "harms": "red"}
+_KINDS = {"error": "red", "warning": "yellow", "info": "dim"}
 
 
 def verdict_style(verdict: str) -> str:
@@ -25,13 +47,25 @@ def verdict_style(verdict: str) -> str:
     return _STYLES.get(verdict, "yellow")
 
 
+def show_augmentation(
+    console: Console, summary: Mapping[str, Any], effect: Mapping[str, Any] | None, written: Mapping[str, Any]
+) -> None:
+    """Print what was measured, what was decided on it, how many rows each class has now, and where things lie."""
+    if effect is not None:
+        show_effect(console, effect)
+    console.print(f"[bold]{escape(summary['decision'])}[/]", highlight=False)
+    head = ("class", "real rows", "synthetic rows")
+    show_rows(console, "", head, ([c["name"], c["real"], c["synthetic"]] for c in summary["classes"]))
+    show_facts(console, "", {name: value for name, value in written.items() if value is not None})
+
+
 def show_facts(console: Console, title: str, facts: Mapping[str, Any]) -> None:
     """Print names and values in two columns."""
     table = Table(title=title, title_justify="left", show_header=False, box=box.SIMPLE, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(escape(name), escape(str(value)))
+        table.add_row(escape(name), escape(_line(value)))
     console.print(table)
 
 
@@ -78,22 +112,84 @@ def _text(value: Any) -> str:
 
 def show_description(console: Console, description: Mapping[str, Any]) -> None:
     """Print what `ganaug.inspection.describe` found."""
-    what, lists = description["what"], ("columns", "warnings")
-    facts = {
-        k.replace("_", " "): _line(v) for k, v in description.items() if k not in lists and v not in (None, "what")
-    }
-    show_facts(console, f"A {what}", {name: value for name, value in facts.items() if name != "what"})
-    if description.get("columns"):
-        head = list(description["columns"][0])
-        show_rows(console, "Columns", head, ([column[name] for name in head] for column in description["columns"]))
+    told = {name: value for name, value in description.items() if name not in ("what", "columns", "warnings")}
+    facts = {name.replace("_", " "): _line(value) for name, value in told.items() if value not in (None, "", [])}
+    show_facts(console, f"A {description['what']}", facts)
+    columns = description.get("columns")
+    if columns:
+        head = list(columns[0])
+        show_rows(console, "Columns", head, ([column[name] for name in head] for column in columns))
     for warning in description.get("warnings", ()):
-        console.print(f"[yellow]warning:[/] {escape(warning)}")
+        console.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False)
 
 
 def _line(value: Any) -> str:
-    """Return a nested value on few lines: ``name: value`` pairs, one a line."""
+    """Return a value as text: what a mapping holds on a line each, less what is None or empty."""
     if isinstance(value, Mapping):
-        return "\n".join(
-            f"{name}: {_line(item) if not isinstance(item, Mapping) else dict(item)}" for name, item in value.items()
-        )
+        told = {name: item for name, item in value.items() if item not in (None, "", [])}
+        return "\n".join(f"{name}: {_pairs(item)}" for name, item in told.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else _text(value)
+
+
+def _pairs(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={item}" for name, item in value.items())
+    return _line(value)
+
+
+@contextmanager
+def one_line_warnings() -> Iterator[None]:
+    """Show what `ganaug` warns of as one line each, once, and keep other libraries' warnings to themselves."""
+    told: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, DataWarning) and str(message) not in told:
+            told.add(str(message))
+            say("warning", str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", DataWarning)
+        warnings.showwarning = show
+        yield
+
+
+class _Lines(logging.Handler):
+    """Shows what the library logs as lines on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.levelname.lower(), record.getMessage())
+
+
+@contextmanager
+def showing(quiet: bool) -> Iterator[bool]:
+    """Say whether to show bars, and let the library's log lines through meanwhile unless ``quiet``."""
+    logger, handler = logging.getLogger("ganaug"), _Lines(logging.WARNING if quiet else logging.INFO)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(handler.level)
+    try:
+        yield not quiet and sys.stderr.isatty()
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def say(kind: str, text: str) -> None:
+    """Print one line on standard error; ``kind`` is ``error``, ``warning`` or ``info``."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(f"[{_KINDS.get(kind, 'dim')}]{kind}:[/] {escape(' '.join(text.split()))}")
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print JSON for programs."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_result(frame: Any, result: Path) -> None:
+    """Write a DataFrame to a .csv or .parquet file, whole or not at all."""
+    with new_file(result) as scratch:
+        if result.suffix == ".csv":
+            frame.to_csv(scratch, index=False)
+        else:
+            frame.to_parquet(scratch, index=False)

@@ -1,0 +1,141 @@
+"""What is typed on the command line: the options that commands share, and words -> what the library takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ganaug.errors import ConfigError, OutputError
+
+__all__ = [
+    "Data",
+    "Device",
+    "Groups",
+    "IdColumns",
+    "Json",
+    "Out",
+    "Quiet",
+    "Scoring",
+    "Seed",
+    "Target",
+    "Variant",
+    "augmenter_of",
+    "depth_of",
+    "names_of",
+    "result_of",
+    "rows_of",
+    "strategy_of",
+]
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        show_default=False,
+        help="CSV or Parquet: a file, a folder, a glob in quotes, or a URL such as s3://bucket/table.",
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", "-t", metavar="COLUMN", help="The column that holds the classes.", show_default=False),
+]
+Out = Annotated[
+    Path,
+    typer.Option("--out", "-o", metavar="FOLDER", help="Where to write: a new or empty folder.", show_default=False),
+]
+Variant = Annotated[
+    str, typer.Option(metavar="NAME", help="The generator: auto, anchored, or wgan_gp, which keeps no training row.")
+]
+IdColumns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMNS",
+        help="Columns that only name a row and are not learnt, with commas between; '' for none.",
+        show_default="found by their looks",
+    ),
+]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="A column, such as the patient, whose rows are never split between training and test.",
+        show_default=False,
+    ),
+]
+Scoring = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Any scorer of scikit-learn.", show_default="average precision")
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="NUMBER", help="The same seed gives the same rows.")]
+Device = Annotated[str, typer.Option(metavar="NAME", help="Where networks run: auto, cpu or cuda.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, not tables for people.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+def strategy_of(strategy: str, rows: Sequence[str] | None) -> Any:
+    """Return the sampling strategy that ``--strategy`` or ``--rows`` asks for.
+
+    >>> strategy_of("auto", None), strategy_of("0.5", []), strategy_of("300", None), strategy_of("policy", ["ill=9"])
+    ('auto', 0.5, 300, {'ill': 9})
+    """
+    if rows:
+        if strategy != "policy":
+            raise ConfigError(f"give --strategy or --rows, not both, however: --strategy {strategy} --rows {rows[0]}")
+        return rows_of(rows)
+    try:
+        number = float(strategy)
+    except ValueError:
+        return strategy
+    return int(strategy) if strategy.strip().isdigit() and number > 1 else number
+
+
+def rows_of(texts: Sequence[str]) -> dict[str, int]:
+    """Return label -> number of several ``LABEL=NUMBER``; a label may hold ``=`` itself.
+
+    >>> rows_of(["<=50K=100", ">50K=900"])
+    {'<=50K': 100, '>50K': 900}
+    """
+    found: dict[str, int] = {}
+    for text in texts:
+        label, equals, number = text.rpartition("=")
+        if not equals or not number.strip().isdigit():
+            raise ConfigError(f"--rows wants CLASS=NUMBER, such as yes=500, however: {text!r}")
+        if label in found:
+            raise ConfigError(f"--rows names class {label!r} twice; say once how many rows it is to have")
+        found[label] = int(number)
+    return found
+
+
+def names_of(text: str | None) -> list[str] | None:
+    """Return the names in ``text``, which have commas between.
+
+    >>> names_of("id, name"), names_of(""), names_of(None)
+    (['id', 'name'], [], None)
+    """
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def depth_of(text: str) -> bool | str:
+    """Return what ``check=`` of `ganaug.augment` takes.
+
+    >>> depth_of("none"), depth_of("thorough")
+    (False, 'thorough')
+    """
+    return False if text == "none" else text
+
+
+def augmenter_of(name: str) -> Any:
+    """Return the sampler of imbalanced-learn that is called ``name``, whatever the case, or ``name`` where none is."""
+    from imblearn import over_sampling
+
+    known = {sampler.lower(): sampler for sampler in over_sampling.__all__}
+    return getattr(over_sampling, known[name.lower()])() if name.lower() in known else name
+
+
+def result_of(path: Path | None) -> Path | None:
+    """Return ``path`` if it can be the file that real and synthetic rows are written to together."""
+    if path is not None and path.suffix not in (".csv", ".parquet"):
+        raise OutputError(f"--result wants a file that ends in .csv or .parquet, however: {str(path)!r}")
+    return path
