@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -30,9 +30,12 @@ class Block:
     scale: float = 1.0
     fill: float = 0.0
     """A number's median, in standardised units: what a missing value becomes."""
+    base: int = 0
+    unit: int = 1
+    """Whole numbers and times are counted from ``base`` in steps of ``unit``: nanoseconds do not fit into a float."""
     low: float = 0.0
     high: float = 0.0
-    """The range seen, in the column's own units."""
+    """The range seen, in such steps."""
     values: pa.Array | None = None
     """The categories with a column of their own, the most frequent first."""
     other: bool = False
@@ -86,7 +89,7 @@ class Preparation:
         for block in self.blocks:
             column = table.column(block.name).combine_chunks()
             if block.kind == "number":
-                z = (_to_float(column) / block.scale - block.centre).clip(-FAR, FAR)
+                z = (_counts(column, block) / block.scale - block.centre).clip(-FAR, FAR)
                 out[:, block.start] = np.where(np.isnan(z), block.fill, z)
             elif block.kind == "missing":
                 out[:, block.start] = np.isnan(_to_float(column))
@@ -155,15 +158,39 @@ class Preparation:
         return [b for b in self.blocks if b.kind != "number"]
 
 
-def _to_float(column: pa.Array) -> np.ndarray:
-    """Return any number-like column as float64 with NaN for null; times count in their own unit."""
+def _stored(column: pa.Array) -> pa.Array:
+    """Return any number-like column as plain numbers: times in their own unit."""
     column = plain(column)
-    kind = column.type
-    if pa.types.is_date32(kind) or pa.types.is_time32(kind):
-        column = column.cast(pa.int32())
-    elif pa.types.is_temporal(kind):
-        column = column.cast(pa.int64())
-    return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    if pa.types.is_date32(column.type) or pa.types.is_time32(column.type):
+        return column.cast(pa.int32())
+    return column.cast(pa.int64()) if pa.types.is_temporal(column.type) else column
+
+
+def _to_float(column: pa.Array) -> np.ndarray:
+    """Return any number-like column as float64, NaN for null."""
+    return _stored(column).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+
+
+def _grid(column: pa.Array) -> tuple[int, int]:
+    """Return the smallest whole number of a column, and the largest step that all its values lie on; else 0 and 1."""
+    stored = _stored(column).drop_null()
+    if not pa.types.is_integer(stored.type) or pa.types.is_uint64(stored.type) or len(stored) == 0:
+        return 0, 1
+    values = stored.to_numpy().astype(np.int64)
+    low, high = int(values.min()), int(values.max())
+    if high - low >= 2**62:
+        return 0, 1
+    return low, max(int(np.gcd.reduce(values - low)), 1)
+
+
+def _counts(column: pa.Array, block: Block) -> np.ndarray:
+    """Return a column in steps of the block's grid, float64, NaN for null."""
+    if (block.base, block.unit) == (0, 1):
+        return _to_float(column)
+    stored = _stored(column)
+    null = stored.is_null().to_numpy(zero_copy_only=False)
+    values = stored.fill_null(block.base).to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.where(null, np.nan, (values - block.base).astype(np.float64) / block.unit)
 
 
 def _most_frequent(column: pa.Array) -> pa.Scalar | None:
@@ -182,7 +209,9 @@ def _counted(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
 
 
 def _fit_number(name: str, column: pa.Array, start: int) -> list[Block]:
-    values = _to_float(column)
+    base, unit = _grid(column)
+    block = Block(name=name, kind="number", start=start, stop=start + 1, base=base, unit=unit)
+    values = _counts(column, block)
     known = values[~np.isnan(values)]
     if len(known) == 0:
         return []
@@ -192,18 +221,13 @@ def _fit_number(name: str, column: pa.Array, start: int) -> list[Block]:
     spread = float((known / size).std())
     blocks = []
     if low < high and spread > 0:
-        scale = size * spread if np.isfinite(size * spread) and size * spread > 0 else size
+        scale = size * spread if size * spread > 0 else size
         centre = float((known / scale).mean())
         fill = float(np.median(known / scale)) - centre
-        blocks.append(
-            Block(
-                name=name, kind="number", start=start, stop=start + 1,
-                centre=centre, scale=scale, fill=fill, low=low, high=high,
-            )
-        )  # fmt: skip
+        blocks.append(replace(block, centre=centre, scale=scale, fill=fill, low=low, high=high))
         start += 1
     if len(known) < len(values):
-        blocks.append(Block(name=name, kind="missing", start=start, stop=start + 1, low=low, high=high))
+        blocks.append(Block(name=name, kind="missing", start=start, stop=start + 1))
     return blocks
 
 
@@ -246,6 +270,6 @@ def _invert(block: Block, part: np.ndarray, flag: np.ndarray | None, kind: pa.Da
     values = ((part[:, 0] + block.centre) * block.scale).clip(block.low, block.high)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return pa.array(values, mask=flag).cast(kind, safe=False)
-    whole = pa.array(np.rint(values).astype(np.int64), mask=flag)
+    whole = pa.array(np.rint(values).astype(np.int64) * block.unit + block.base, mask=flag)
     narrow = pa.types.is_date32(kind) or pa.types.is_time32(kind)
     return whole.cast(pa.int32()).cast(kind) if narrow else whole.cast(kind, safe=False)

@@ -69,7 +69,7 @@ def test_corrected_interval_keeps_its_level_where_folds_share_training_rows():
 
 def test_single_split_by_hand():
     # Two seeds, two parts. Parts' means over seeds: (0.1 + 0.3) / 2 = 0.2 and (0.3 + 0.5) / 2 = 0.4: s^2 = 0.02.
-    # Seeds' means over parts: 0.2 and 0.4: s^2 = 0.02. Standard error: sqrt(0.02 / 2 + 0.02 / 2); one degree of freedom.
+    # Seeds' means over parts: 0.2 and 0.4: s^2 = 0.02. Standard error: sqrt(0.02 / 2 + 0.02 / 2); df 1.
     found = single_split_interval(np.array([[0.1, 0.3], [0.3, 0.5]]))
     assert found.mean == pytest.approx(0.3)
     assert found.standard_error == pytest.approx(math.sqrt(0.02))
