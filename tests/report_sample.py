@@ -45,8 +45,8 @@ def effect():
         {"arm": a["name"], "learner": learner, "metric": metric, "score": 0.8125, "difference": 0.0312, "low": low,
          "high": 0.05}
         for a in arms
-        for learner in ("logistic_regression", "random_forest")
-        for metric, low in (("average_precision", 0.0124), ("log_loss", -0.01))
+        for learner in ("mean", "logistic_regression", "random_forest")
+        for metric, low in (("average_precision", 0.0124), ("log_loss", -0.01), ("f1", -0.01), ("f1@0.5", -0.01))
     ]  # fmt: skip
     return {
         "verdict": "better than nothing",
@@ -58,7 +58,9 @@ def effect():
         "metrics": metrics, "folds": [],
         "choices": [{"fold": 0, "candidate": "r=0.1", "expected": 0.0111, "reason": "the smallest <good> amount"}],
         "cuts": ["the second repeat <was> left out"], "warnings": ["the rows look ordered by since"],
-        "seconds": 40.1, "random_state": 0,
+        "seconds": 40.1, "random_state": 0, "lower_is_better": ["log_loss"], "seed_deviation": 0.0044,
+        "interval_covers": "another split of the rows", "generator_seeds": 3,
+        "learners": [{"name": "random_forest", "strength": "strong"}],
     }  # fmt: skip
 
 

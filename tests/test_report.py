@@ -123,6 +123,10 @@ def test_the_numbers_are_those_of_the_documents(written, given):
     assert "The generator kept is the one of step 40." in words and "restored: step 40" in words
     assert "the second repeat <was> left out" in words and "the rows look ordered by since" in words
     assert "the smallest <good> amount" in words and "nested.a 1, 2" in words
+    for said in ("Log loss ↓", "at 0.5: 0.812", "Random forest, a strong learner", "Mean over the classifiers",
+                 "The interval covers another split of the rows.", "standard deviation of 0.004"):  # fmt: skip
+        assert said in words, said
+    assert "@0.5" not in words and "Average precision ↓" not in words
     assert 'class="sure">+0.031' in written[0].read_text("utf-8")
     first = given["fidelity"]["marginals"][0]["distance"]
     assert f"KS {first['synthetic']:.3f} ({first['holdout']:.3f})" in words
@@ -183,6 +187,14 @@ def test_not_checked_and_nothing_added_give_a_sensible_page(given, tmp_path):
         assert "the data are as they were" in page.words
         assert page.tags.count("svg") == 1 and ("section", "class", "verdict open") in page.attributes
     assert (tmp_path / "report.md").read_text("utf-8").startswith("## Not checked")
+
+
+def test_nothing_added_still_shows_what_the_drawn_rows_are_like(given, tmp_path):
+    page = Page(write_report(tmp_path, **{**given, "synthetic": None}).read_text("utf-8"))
+    assert "No row was added: the figures are of rows drawn to compare." in page.words
+    assert "huge" in page.words and "The other columns" not in page.words
+    rows = given["fidelity"]["rows"]
+    assert f"Here {rows['synthetic']} synthetic rows of a generator that saw {rows['train']} rows" in page.words
 
 
 def test_not_checked_but_augmented_shows_the_rows(given, tmp_path):

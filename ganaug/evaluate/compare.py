@@ -47,7 +47,7 @@ Figure = Callable[[str, np.ndarray], float | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Beside:
-    """One figure for the synthetic rows, and the same for held-out real ones: what no generator can beat."""
+    """One figure for the synthetic rows, and the same for held-out real ones: the mark to meet, from either side."""
 
     synthetic: float | None = None
     holdout: float | None = None

@@ -101,8 +101,12 @@ def training_chart(history: Sequence[Mapping[str, Any]], restored: int | None) -
         ax.yaxis.set_major_locator(MaxNLocator(5))
         ax.grid(axis="y", color=_HAIR, linewidth=0.8)
         _bare(ax)
-        if len(lines) > 1 or restored is not None:
-            ax.legend(fontsize=8.5, loc="best", labelcolor=_MUTED, handlelength=1.4)
+        handles = [line for line in ax.get_lines() if len(lines) > 1 or line.get_label() != "score"]
+        if handles:
+            ax.legend(
+                handles=handles, fontsize=8.5, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1,
+                ncols=3, columnspacing=1.2, labelcolor=_MUTED, handlelength=1.4,
+            )  # fmt: skip
     last = max(line[0][-1] for line in series.values())
     where = "" if restored is None else f"; the weights of step {restored} were kept"
     return to_svg(figure, "training", f"Training curves over {last:g} steps: {', '.join(series)}{where}")

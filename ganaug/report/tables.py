@@ -19,10 +19,11 @@ METRIC_NAMES = {
     "g_mean": "G-mean",
     "f1": "F1",
     "roc_auc": "ROC-AUC",
-    "brier": "Brier score ↓",
-    "brier_score": "Brier score ↓",
-    "log_loss": "Log loss ↓",
+    "brier": "Brier score",
+    "brier_score": "Brier score",
+    "log_loss": "Log loss",
 }
+HALF = "@0.5"
 
 
 def readable(name: object) -> str:
@@ -59,40 +60,47 @@ def _has(entry: Mapping[str, Any] | None) -> bool:
 
 
 def metric_tables(effect: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return one table a learner: an arm a row, a metric a column."""
+    """Return one table a learner: an arm a row, a metric a column; ``metric@0.5`` goes into the metric's cell."""
     entries = effect.get("metrics", ())
     labels = {arm["name"]: arm.get("label") or readable(arm["name"]) for arm in effect["arms"]}
-    tables = []
+    strengths = {entry["name"]: entry.get("strength") for entry in effect.get("learners", ())}
+    lower = set(effect.get("lower_is_better", ()))
+    found = []
     for learner in _distinct(entry["learner"] for entry in entries):
         cells = {(e["arm"], e["metric"]): e for e in entries if e["learner"] == learner}
-        metrics = _distinct(metric for _, metric in cells)
-        arms = _distinct(arm for arm, _ in cells)
-        tables.append(
+        metrics = _distinct(metric for _, metric in cells if not metric.endswith(HALF))
+        rows = [
             {
-                "learner": readable(learner),
-                "metrics": [readable(metric) for metric in metrics],
-                "rows": [
-                    {
-                        "label": labels.get(arm, readable(arm)),
-                        "ours": arm == effect.get("ours"),
-                        "cells": [_cell(cells.get((arm, metric)), arm) for metric in metrics],
-                    }
-                    for arm in arms
-                ],
+                "label": labels.get(arm, readable(arm)),
+                "ours": arm == effect.get("ours"),
+                "cells": [_cell(cells.get((arm, m)), cells.get((arm, m + HALF)), arm) for m in metrics],
+            }
+            for arm in _distinct(arm for arm, _ in cells)
+        ]
+        name = "Mean over the classifiers" if learner == "mean" else readable(learner)
+        strength = strengths.get(learner)
+        found.append(
+            {
+                "learner": f"{name}, a {strength} learner" if strength else name,
+                "metrics": [readable(metric) + (" ↓" if metric in lower else "") for metric in metrics],
+                "rows": rows,
+                "halves": any(metric.endswith(HALF) for _, metric in cells),
             }
         )
-    return tables
+    return found
 
 
-def _cell(entry: Mapping[str, Any] | None, arm: str) -> dict[str, Any]:
+def _cell(entry: Mapping[str, Any] | None, half: Mapping[str, Any] | None, arm: str) -> dict[str, Any]:
+    at_half = "" if half is None or half.get("score") is None else number(half["score"])
     if entry is None:
-        return {"score": "–", "difference": "", "sure": False, "title": ""}
-    known = entry.get("low") is not None and entry.get("high") is not None
+        return {"score": "–", "difference": "", "sure": False, "title": "", "half": at_half}
+    known = entry.get("low") is not None and entry.get("high") is not None and arm != "nothing"
     return {
         "score": number(entry.get("score")),
         "difference": "" if arm == "nothing" else signed(entry.get("difference")).replace("–", ""),
         "sure": known and (entry["low"] > 0 or entry["high"] < 0),
         "title": f"difference from nothing {interval(entry)}" if known else "",
+        "half": at_half,
     }
 
 
@@ -178,6 +186,7 @@ def fidelity_rows(fidelity: Mapping[str, Any]) -> dict[str, Any]:
         "figures": [figure.capitalize() for figure in figures],
         "notes": list(fidelity["notes"]),
         "held_out": bool(fidelity["rows"].get("holdout")),
+        "rows": fidelity["rows"],
     }
 
 
