@@ -121,7 +121,7 @@ def _why(codes, class_names, judged, units, *, grouped: bool) -> str:
     code = judged[np.argmin(units[judged])]
     rows = f"class {class_names[code]!r} has {_count(codes, code)}"
     if grouped:
-        rows += f" in {units[code]} group" + "s" * (units[code] != 1)
+        rows += f" in {units[code]} group" + "s" * int(units[code] != 1)
     elif units[code] != (codes == code).sum():
         rows += f", {units[code]} of them different"
     return f"{rows}: too few to split into training and test rows (at least 2 are needed)"

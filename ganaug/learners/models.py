@@ -167,7 +167,9 @@ class Predictions(ClassifierMixin, BaseEstimator):
         self.proba = proba
         self.decided = decided
         self.labels = labels
-        self.classes_ = labels
+        # Scorers take the last of the *sorted* labels for the positive one.
+        self._order = np.argsort(labels, kind="stable")
+        self.classes_ = labels[self._order]
 
     def fit(self, rows: np.ndarray, labels: np.ndarray) -> Predictions:
         """Do nothing: there is nothing to fit."""
@@ -178,8 +180,8 @@ class Predictions(ClassifierMixin, BaseEstimator):
         return self.labels[self.decided[rows[:, 0]]]
 
     def predict_proba(self, rows: np.ndarray) -> np.ndarray:
-        """Return the (n, k) probabilities."""
-        return self.proba[rows[:, 0]]
+        """Return the (n, k) probabilities, a column a label of ``classes_``."""
+        return self.proba[rows[:, 0]][:, self._order]
 
     def decision_function(self, rows: np.ndarray) -> np.ndarray:
         """Return probabilities as decision values: (n,) of the second class where there are two."""

@@ -1,0 +1,209 @@
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_info
+
+from ganaug.errors import ConfigError
+from ganaug.learners import DEFAULT_LEARNERS, Job, Learner, Runner, Training, fit_predict, own_learner
+from ganaug.learners.scoring import Scoring, rarer
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    codes = np.array([0, 0, 0, 1] * 25)
+    return rng.normal(size=(100, 3)) + codes[:, None], codes
+
+
+@pytest.mark.parametrize("learner", DEFAULT_LEARNERS, ids=lambda learner: learner.name)
+def test_default_learners_learn_and_repeat(rows, learner):
+    x, codes = rows
+    first = fit_predict(learner, x[:80], codes[:80], None, x[80:], 2, seed=5)
+    assert first.shape == (20, 2) and first.sum(axis=1) == pytest.approx(np.ones(20))
+    assert np.mean(first.argmax(axis=1) == codes[80:]) > 0.7
+    again = fit_predict(learner, x[:80], codes[:80], None, x[80:], 2, seed=5)
+    assert np.array_equal(first, again)
+
+
+def test_the_seed_matters_where_the_learner_is_random(rows):
+    x, codes = rows
+    forest = DEFAULT_LEARNERS[1]
+    one, two = (fit_predict(forest, x[:80], codes[:80], None, x[80:], 2, seed=s) for s in (0, 1))
+    assert not np.array_equal(one, two)
+    fixed = Learner(name="f", strength="own", estimator=RandomForestClassifier(20, random_state=3))
+    one, two = (fit_predict(fixed, x[:80], codes[:80], None, x[80:], 2, seed=s) for s in (0, 1))
+    assert np.array_equal(one, two)
+
+
+def test_weights_reach_the_classifier_however_it_takes_them(rows):
+    x, codes = rows
+    weight = np.where(codes == 1, 3.0, 1.0)
+    for estimator, how in (
+        (LogisticRegression(), "sample_weight"),
+        (make_pipeline(LogisticRegression()), "sample_weight"),
+        (KNeighborsClassifier(), None),
+    ):
+        learner = own_learner(estimator, np.array([0, 1]))
+        assert learner.weights == how
+    plain = fit_predict(own_learner(make_pipeline(LogisticRegression()), np.array([0, 1])), x, codes, None, x, 2, 0)
+    weighed = fit_predict(own_learner(make_pipeline(LogisticRegression()), np.array([0, 1])), x, codes, weight, x, 2, 0)
+    assert (weighed[:, 1] > plain[:, 1]).all()
+
+
+def test_classes_that_a_fold_lacks_get_zero(rows):
+    x, codes = rows
+    codes = np.where(codes == 1, 2, 0)
+    found = fit_predict(DEFAULT_LEARNERS[0], x, codes, None, x, 4, 0)
+    assert (found[:, [1, 3]] == 0).all() and found.sum(axis=1) == pytest.approx(np.ones(100))
+    one = fit_predict(DEFAULT_LEARNERS[0], x, np.full(100, 2), None, x, 4, 0)
+    assert (one == [0, 0, 1, 0]).all()
+
+
+def test_own_estimators_get_their_own_labels(rows):
+    x, codes = rows
+    labels = np.array(["no", "yes"])
+    estimator = LogisticRegression(class_weight={"no": 1, "yes": 9})
+    found = fit_predict(own_learner(estimator, labels), x, codes, None, x, 2, 0)
+    assert found[:, 1].mean() > 0.5
+
+
+def test_decision_functions_rank_as_they_are(rows):
+    x, codes = rows
+    learner = own_learner(LinearSVC(), np.array([0, 1]))
+    found = fit_predict(learner, x, codes, None, x, 2, 0)
+    assert np.array_equal(
+        np.argsort(found[:, 1]), np.argsort(LinearSVC(random_state=0).fit(x, codes).decision_function(x))
+    )
+    three = np.arange(100) % 3
+    many = fit_predict(own_learner(RidgeClassifier(), np.arange(3)), x, three, None, x, 3, 0)
+    assert many.sum(axis=1) == pytest.approx(np.ones(100))
+
+
+def test_pipelines_get_frames():
+    frame = pd.DataFrame({"c": ["u", "v"] * 20, "n": np.arange(40.0)})
+    pipeline = make_pipeline(make_column_transformer((OneHotEncoder(), ["c"])), LogisticRegression())
+    learner = own_learner(pipeline, np.array([0, 1]))
+    assert learner.frames and learner.name == "LogisticRegression"
+    found = fit_predict(learner, frame, np.array([0, 1] * 20), None, frame, 2, 0)
+    assert (found.argmax(axis=1) == [0, 1] * 20).all()
+
+
+@pytest.mark.parametrize("wrong", [LogisticRegression, object(), "forest"])
+def test_what_is_no_classifier_is_refused(wrong):
+    with pytest.raises(ConfigError, match="estimator must be an unfitted"):
+        own_learner(wrong, np.array([0, 1]))
+
+
+class Blunt(RandomForestClassifier):
+    predict_proba = property()
+    decision_function = property()
+
+
+def test_what_gives_no_probabilities_is_refused():
+    with pytest.raises(ConfigError, match="predict_proba or decision_function"):
+        own_learner(Blunt(), np.array([0, 1]))
+
+
+class CountsThreads(LogisticRegression):
+    def fit(self, x, y, **options):
+        self.threads_ = max(i["num_threads"] for i in threadpool_info())
+        return super().fit(x, y, **options)
+
+    def predict_proba(self, x):
+        return np.full((len(x), 2), float(self.threads_))
+
+
+def test_every_fit_has_one_thread(rows):
+    x, codes = rows
+    learner = Learner(name="t", strength="own", estimator=CountsThreads())
+    assert (fit_predict(learner, x, codes, None, x, 2, 0) == 1).all()
+
+
+def jobs(rows, n):
+    x, codes = rows
+    training = Training(kept=np.arange(80), codes=codes[:80])
+    return [
+        Job(learner=DEFAULT_LEARNERS[i % 3], training=training, real=x[:80], held_out=x[80:], n_classes=2, seed=i)
+        for i in range(n)
+    ]
+
+
+def test_bits_do_not_depend_on_the_number_of_workers(rows):
+    alone = Runner(18, n_jobs=1).run(jobs(rows, 18))
+    shared = Runner(18_000, n_jobs=2)  # so much work is announced that workers are started
+    assert shared.workers == 2
+    for a, b in zip(alone, shared.run(jobs(rows, 18)), strict=True):
+        assert np.array_equal(a.proba, b.proba)
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        threads = Runner(18_000).run(jobs(rows, 18))
+    for a, b in zip(alone, threads, strict=True):
+        assert np.array_equal(a.proba, b.proba)
+
+
+def test_progress_counts_every_fit(rows):
+    told = []
+    runner = Runner(6, n_jobs=1, progress=lambda work, done, total: told.append((work, done, total)))
+    runner.run(jobs(rows, 4))
+    runner.run(jobs(rows, 2))
+    assert told == [("classifiers", i, 6) for i in range(1, 7)]
+    assert runner.seconds_per_fit() > 0
+
+
+def test_training_rows_are_put_together():
+    real = np.arange(10.0).reshape(5, 2)
+    extra = np.full((2, 2), -1.0)
+    training = Training(kept=np.array([0, 4, 4]), codes=np.array([0, 1, 1, 1, 1]), extra=extra)
+    assert training.rows(real).tolist() == [[0, 1], [8, 9], [8, 9], [-1, -1], [-1, -1]]
+    assert training.shares(2) == pytest.approx([0.2, 0.8])
+    assert not training.is_plain(5)
+    weighted = Training(kept=np.arange(5), codes=np.array([0, 0, 0, 0, 1]), weight=np.array([1, 1, 1, 1, 4.0]))
+    assert weighted.shares(2) == pytest.approx([0.5, 0.5]) and not weighted.is_plain(5)
+    assert Training(kept=np.arange(5), codes=np.zeros(5, int)).is_plain(5)
+
+
+def test_the_rarer_class_is_the_positive_one():
+    assert rarer(np.array([0, 0, 1]), 2) == 1
+    assert rarer(np.array([0, 1, 1]), 2) == 0
+    assert rarer(np.array([0, 1]), 2) == 1
+    assert rarer(np.array([0, 1, 2]), 3) is None
+
+
+def test_scorers_of_scikit_learn_judge_the_same_predictions():
+    codes = np.array([0, 1, 0, 1, 1])
+    labels = np.array(["good", "bad"])
+    inside = np.array([0.1, 0.9, 0.6, 0.4, 0.7])
+    proba = np.stack([1 - inside, inside], axis=1)
+    by_name = Scoring.make("balanced_accuracy", codes, labels)
+    assert by_name.score(codes, proba) == pytest.approx((1 / 2 + 2 / 3) / 2)
+    brought = Scoring.make(make_scorer(f1_score, pos_label="bad"), codes, labels)
+    assert brought.score(codes, proba) == pytest.approx(2 / 3)
+    assert brought.decides(codes, proba)
+    # "good" is the rarer class, so that the setting is a threshold on it: 0.65 makes row 3 "bad" too.
+    setting = brought.tune(codes, proba)
+    assert brought.score(codes, proba, setting) > 2 / 3
+    ranking = Scoring.make("roc_auc", codes, labels)
+    assert ranking.score(codes, proba) == pytest.approx(5 / 6)
+    assert not ranking.decides(codes, proba)
+    assert Scoring.make(None, codes, labels).name == "average_precision"
+
+
+def test_scorers_that_cannot_judge_the_labels_are_refused():
+    with pytest.raises(ConfigError, match="pos_label"):
+        Scoring.make("f1", np.array([0, 1]), np.array(["a", "b"]))
+    with pytest.raises(ConfigError, match="roc_auc_ovr"):
+        Scoring.make("roc_auc", np.array([0, 1, 2]), np.arange(3))
+    with pytest.raises(ConfigError, match="nonsense"):
+        Scoring.make("nonsense", np.array([0, 1]), np.arange(2))
+    with pytest.raises(ConfigError, match="one scorer"):
+        Scoring.make(["f1", "roc_auc"], np.array([0, 1]), np.arange(2))
+    with pytest.raises(ConfigError, match="cannot judge"):
+        Scoring.make(f1_score, np.array([0, 1]), np.arange(2))
