@@ -13,68 +13,72 @@ from typing import Annotated, Any
 import typer
 from prefect import flow
 from prefect.runtime import flow_run
-from prefect.states import Completed, State
+from prefect.states import Completed, Failed, State
 from pydantic import ValidationError
 from rich.console import Console
 
 from flows import tasks
 from flows.parameters import AugmentRequest
+from ganaug.errors import ArtefactError, ConfigError, DataError, OutputError
 
 __all__ = ["augment", "main", "run"]
 
+REFUSALS = {
+    DataError: "Bad data",
+    ConfigError: "Bad option",
+    OutputError: "Bad folder",
+    ArtefactError: "Bad artefact",
+}
+"""What is wrong with what the run was given -> the state that it ends in; the message says what to do."""
+
 
 def _run_name() -> str:
-    request = flow_run.parameters["request"]
-    return f"augment-{AugmentRequest.model_validate(request).title}"
+    return f"augment-{AugmentRequest.model_validate(flow_run.parameters['request']).title}"
 
 
 @flow(name="augment", flow_run_name=_run_name, log_prints=True)
 def augment(request: AugmentRequest) -> State[dict[str, Any]]:
     """Augment a table where that helps, and say whether it does.
 
-    The run's state is named after the verdict ("Helps", "No evidence", ...) and its message is the verdict's sentence.
-    Its result says where things lie: ``synthetic`` (Parquet), ``synthesizer``, ``report``, with the manifests of the
-    steps beside them.
+    The run's state is named after the verdict ("Helps", "No evidence", ...), and its message is the verdict's
+    sentence; it is named after what is wrong where the input cannot be used. The result has the manifest of every
+    step: ``data``, ``plan``, ``effect``, ``synthesizer``, ``synthetic`` (the Parquet files) and ``report``.
 
     Files written to ``request.out``: see `ganaug.Augmentation.save`.
     """
     logging.getLogger("ganaug").setLevel(logging.INFO)
-    data = tasks.read(request)
-    plan = tasks.choose(request)
-    effect = tasks.check(request)
-    synthesizer = tasks.train(request)
-    synthetic = tasks.sample(request)
-    report = tasks.report(request)
-    return Completed(
-        name="Augmented" if effect is None else effect["verdict"].capitalize(),
-        message=report["decision"] if effect is None else effect["sentence"],
-        data={
-            "data": data,
-            "plan": plan,
-            "effect": effect,
-            "synthesizer": synthesizer,
-            "synthetic": synthetic,
-            "report": report,
-        },
-    )
+    try:
+        done = {
+            "data": tasks.read(request),
+            "plan": tasks.choose(request),
+            "effect": tasks.check(request),
+            "synthesizer": tasks.train(request),
+            "synthetic": tasks.sample(request),
+            "report": tasks.report(request),
+        }
+    except tuple(REFUSALS) as error:
+        name = next(name for kind, name in REFUSALS.items() if isinstance(error, kind))
+        return Failed(name=name, message=str(error), data=error)
+    effect = done["effect"]
+    if effect is None:
+        return Completed(name="Augmented", message=done["report"]["decision"], data=done)
+    return Completed(name=effect["verdict"].capitalize(), message=effect["sentence"], data=done)
 
 
-def run(request: AugmentRequest) -> dict[str, Any]:
-    """Run the flow in this process, print the verdict and where things lie, and return the flow's result.
-
-    Raises
-    ------
-    Exception
-        What made the flow fail.
-    """
+def run(request: AugmentRequest) -> int:
+    """Run the flow in this process, print its verdict and where things lie, and return the exit status."""
     state = augment(request, return_state=True)
-    result = state.result()
-    console = Console(highlight=False)
+    if not state.is_completed():
+        print(f"error: {state.message}", file=sys.stderr)
+        return 2 if state.name in REFUSALS.values() else 1
+    done = state.result()
+    console = Console(highlight=False, soft_wrap=True)
     console.print(f"\n[bold]{state.name}[/]. {state.message}")
-    console.print(result["report"]["decision"])
+    if state.message != done["report"]["decision"]:
+        console.print(done["report"]["decision"])
     for title in ("synthetic", "synthesizer", "report"):
-        console.print(f"{title:>12}: {result[title]['path']}", soft_wrap=True)
-    return result
+        console.print(f"{title:>12}: {done[title]['path']}")
+    return 0
 
 
 def main(
@@ -88,27 +92,16 @@ def main(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Run the flow once, here."""
+    options = {"target": target, "sampling_strategy": strategy, "variant": variant, "check": check}
     try:
         request = AugmentRequest.model_validate(
-            {
-                "data": data,
-                "out": out,
-                "target": target,
-                "sampling_strategy": strategy,
-                "variant": variant,
-                "check": check,
-                "random_state": seed,
-                "device": device,
-            }
+            {"data": data, "out": out, "random_state": seed, "device": device, **options}
         )
-        run(request)
     except ValidationError as error:
         for fault in error.errors():
-            print(f"error: {'.'.join(map(str, fault['loc']))}: {fault['msg']}", file=sys.stderr)
+            print(f"error: {fault['loc'][0]}: {fault['msg']}", file=sys.stderr)
         raise typer.Exit(2) from None
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
+    raise typer.Exit(run(request))
 
 
 if __name__ == "__main__":

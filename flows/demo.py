@@ -29,7 +29,8 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     path = out / "breast-cancer.parquet"
     table.to_parquet(path, index=False)
-    run(AugmentRequest(data=str(path), target="diagnosis", out=str(out / "run"), random_state=seed))
+    request = AugmentRequest(data=str(path), target="diagnosis", out=str(out / "run"), random_state=seed)
+    raise typer.Exit(run(request))
 
 
 if __name__ == "__main__":

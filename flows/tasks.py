@@ -118,7 +118,8 @@ def report(request: AugmentRequest) -> dict[str, Any]:
     run = _begin(request)
     augmentation.finish(run)
     folder = Path(request.out)
-    show_verdict((folder / "report.md").read_text(encoding="utf-8"), steps.to_json(steps.check(run)))
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    show_verdict(f"{text}\n\nEverything lies in `{folder.absolute()}`.", steps.to_json(steps.check(run)))
     return {"decision": augmentation.summarise(run)["decision"], "path": str(folder / "report.html")}
 
 

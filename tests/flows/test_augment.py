@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from prefect import flow
 from prefect.client.orchestration import get_client
 
-from flows.augment import augment
+from flows import tasks
+from flows.augment import augment, run
 from flows.parameters import AugmentRequest
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -42,10 +44,33 @@ def test_a_table_goes_in_and_parquet_a_report_and_a_named_state_come_out(request
     assert again == result, "the same words return what is there"
 
 
-def test_bad_input_fails_the_run_with_the_sentence_that_says_what_to_do(request_: AugmentRequest) -> None:
-    state = augment(request_.model_copy(update={"target": "lable"}), return_state=True)
-    assert state.is_failed()
+def test_bad_input_ends_in_a_named_state_with_the_sentence_that_says_what_to_do(
+    request_: AugmentRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = request_.model_copy(update={"target": "lable"})
+    state = augment(wrong, return_state=True)
+    assert state.is_failed() and state.name == "Bad data"
     assert "lable" in state.message and "label" in state.message
     with get_client(sync_client=True) as client:
         tried = client.read_task_runs()
     assert max(task.run_count for task in tried if task.name.startswith("read")) == 1
+    assert run(wrong) == 2
+    assert capsys.readouterr().err.endswith(f"error: {state.message}\n")
+
+
+def test_storage_that_fails_for_a_moment_is_tried_again(
+    request_: AugmentRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([ConnectionError("reset by peer"), TimeoutError("slow"), None])
+    begin = tasks.steps.begin
+
+    def unsteady(*args: object, **options: object) -> object:
+        error = next(answers)
+        if error is not None:
+            raise error
+        return begin(*args, **options)
+
+    monkeypatch.setattr(tasks.steps, "begin", unsteady)
+    read = tasks.read.with_options(retry_delay_seconds=0)
+    assert flow(lambda: read(request_), name="reading")()["rows"] == 75
+    assert next(answers, "used up") == "used up"
