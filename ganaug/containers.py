@@ -37,8 +37,10 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     empty = frame.iloc[:0].copy()
     empty.attrs = {}
     odd = [i for i, d in enumerate(frame.dtypes) if isinstance(d, pd.SparseDtype)]
+    if not odd:
+        return empty
     columns = [empty.iloc[:, i].sparse.to_dense() if i in odd else empty.iloc[:, i] for i in range(empty.shape[1])]
-    plain = pd.concat(columns, axis=1) if columns else empty
+    plain = pd.concat(columns, axis=1)
     plain.columns = empty.columns
     return plain
 
@@ -199,7 +201,7 @@ def restore(table: pa.Table, form: dict[str, Any], target: str | None) -> Any:
 
 def _to_frame(table: pa.Table, form: dict[str, Any]) -> pd.DataFrame:
     series = [to_series(_one_chunk(c), d) for c, d in zip(table.columns, form["dtypes"], strict=True)]
-    frame = pd.DataFrame(dict(enumerate(series)), index=pd.RangeIndex(table.num_rows), copy=False)
+    frame = pd.DataFrame(dict(enumerate(series)), index=pd.RangeIndex(table.num_rows))  # copies: Arrow's is read-only
     frame.columns = to_index(form["labels"])
     return frame
 
@@ -234,7 +236,7 @@ def _to_x(table: pa.Table, form: dict[str, Any]) -> Any:
 def _to_y(array: pa.Array, name: str, form: dict[str, Any]) -> Any:
     if form["kind"] == "arrow":
         return array
-    series = to_series(array, form["dtype"])
+    series = to_series(array, form["dtype"]).copy()
     if form["kind"] == "frame":
         frame = series.to_frame()
         frame.columns = to_index(form["labels"])

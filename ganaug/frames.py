@@ -78,6 +78,8 @@ def _label_to_json(label: Any) -> Any:
         return label
     if isinstance(label, np.generic):
         return _label_to_json(label.item())
+    if isinstance(label, float) and not np.isfinite(label):
+        return {"float": str(label)}
     if isinstance(label, int | float):
         return label
     if isinstance(label, tuple):
@@ -90,6 +92,8 @@ def _label_to_json(label: Any) -> Any:
 
 
 def _label_from_json(label: Any) -> Any:
+    if isinstance(label, dict) and "float" in label:
+        return float(label["float"])
     if isinstance(label, dict):
         return tuple(map(_label_from_json, label["tuple"])) if "tuple" in label else pd.Timestamp(label["timestamp"])
     return label
@@ -188,6 +192,8 @@ def _from_objects(values: np.ndarray, name: str) -> tuple[pa.Array, dict[str, An
         numbers[~missing] = present.astype(np.float64)
         return pa.array(numbers, mask=missing), described
     try:
+        if described["timestamps"]:  # pyarrow would cut their nanoseconds off
+            values = pd.Series(values, dtype=object).infer_objects().array
         return pa.array(values, mask=missing, from_pandas=True), described
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeError) as error:
         raise DataError(f"column {name!r} cannot be read: {error}; convert it to a plainer type first") from error
@@ -218,7 +224,7 @@ def to_series(array: pa.Array, described: dict[str, Any]) -> pd.Series:
     else:
         dtype = pd.api.types.pandas_dtype(described["name"])
     if hasattr(dtype, "__from_arrow__"):
-        return pd.Series(dtype.__from_arrow__(pa.chunked_array([array])), dtype=dtype)
+        return pd.Series(dtype.__from_arrow__(pa.chunked_array([array])), dtype=dtype).copy()  # Arrow's is read-only
     values = array.to_numpy(zero_copy_only=False)
     if array.null_count and dtype.kind in "iub":
         return pd.Series(array.to_pandas())

@@ -28,6 +28,8 @@ OBJECT = {
     "bool_none": [True, None, False, True],
     "date": [dt.date(2020, 2, 29), None, dt.date(1, 1, 1), dt.date(9999, 12, 31)],
     "datetime": [dt.datetime(3020, 2, 29, 1, 2, 3, 4), dt.datetime(1, 1, 1), None, dt.datetime(2000, 1, 1)],
+    "nanoseconds": [pd.Timestamp(1), None, pd.Timestamp(2**60 + 1), pd.Timestamp(0)],
+    "nano_deltas": [pd.Timedelta(1), pd.NaT, pd.Timedelta(-(2**60) + 1), pd.Timedelta(0)],
     "timestamp_nat": [pd.Timestamp("2020-01-01"), pd.NaT, pd.Timestamp("2020-01-02"), pd.Timestamp("2020-01-03")],
     "time": [dt.time(1, 2, 3, 4), None, dt.time(0), dt.time(23, 59, 59)],
     "timedelta": [dt.timedelta(days=1), None, dt.timedelta(microseconds=-1), dt.timedelta(0)],
@@ -118,6 +120,10 @@ def test_a_column_comes_back_with_its_dtype_and_values(name: str) -> None:
     pd.testing.assert_frame_equal(
         through_json(read.schema).restore(read.table), frame, check_exact=True, check_freq=False
     )
+    out = read.schema.restore(read.table)
+    for column in out.columns if "Sparse" not in name else ["other"]:
+        out.loc[0, column] = out.loc[1, column]
+    assert out["other"].to_list() == [2, 2, 3, 4], "what comes back can be written to"
     if frame["a"].dtype == object:
         assert [type(v) for v in read.schema.restore(read.table)["a"]] == [type(v) for v in frame["a"]]
 
@@ -137,6 +143,7 @@ def test_missing_values_are_null_in_the_canonical_table(name: str) -> None:
         pd.RangeIndex(5, 1, -3),
         pd.Index([7, 3], name="k"),
         pd.Index([1.5, 2.0]),
+        pd.Index([np.nan, "b"], dtype=object),
         pd.Index(["b", 1], dtype=object),
         pd.MultiIndex.from_tuples([("a", 1), ("a", 2)], names=["u", None]),
         pd.Index([("a", 1), ("a", 2)], tupleize_cols=False),
@@ -371,3 +378,17 @@ def test_without_rows_keeps_dtypes_and_drops_every_other_metadata() -> None:
     text = b" ".join(k + v for k, v in schema.arrow.metadata.items())
     assert b"secret" not in text and schema.arrow.pandas_metadata["index_columns"] == []
     assert schema.arrow.empty_table().to_pandas().dtypes["a"] == "Int64"
+
+
+def test_what_comes_back_can_be_written_to_where_nothing_is_missing() -> None:
+    kinds = ["Int64", "boolean", "Float32", "int8", "float64", "bool"]
+    frame = pd.DataFrame({kind: pd.Series([0, 1, 1]).astype(kind) for kind in kinds})
+    frame = frame.assign(
+        day=pd.date_range("2020-01-01", periods=3, tz="UTC"), text=pd.array(["a", "b", "b"], dtype="string")
+    )
+    read = read_table((frame, np.array([0, 1, 0])))
+    X, y = read.schema.restore(read.table)
+    for column in X.columns:
+        X.loc[0, column] = X.loc[1, column]
+    y[0] = 1
+    assert X.iloc[0].equals(X.iloc[1]) and y.tolist() == [1, 1, 0]

@@ -49,6 +49,7 @@ class CategoryColumn:
             found = index_in(listed, seen)
             positions = found.fill_null(-1).to_numpy(zero_copy_only=False)
             counts = np.where(positions >= 0, counts[positions], 0)
+            counts = np.where(counts >= PRIVATE_ROWS, counts, 0) if private else counts
             seen = listed
         return cls(name=name, type=array.type, categories=seen, counts=counts, missing=missing, max_width=max_width)
 

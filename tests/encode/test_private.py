@@ -155,6 +155,8 @@ def test_rare_values_become_missing_or_the_most_frequent(parts) -> None:
     assert out["town"].to_pylist()[-10:] == ["common"] * 10 and out["town"].to_pylist()[-11] == "usual"
     assert set(out["lonely"].to_pylist()) == {"same"}
     assert out["words"].null_count == N and out["gap"].null_count == N
+    listed = next(p for p in encoder.parts if p.name == "listed")
+    assert listed.counts.tolist() == [999, 0, 0], "but how often it was seen is, below ten"
     assert out["listed"].to_pylist()[-1] == "b", "what the type lists is no secret"
     assert out["id"].to_pylist()[:2] == [0, 1], "the largest identifier is one too"
     assert out["token"].to_pylist()[:2] == ["synthetic-0", "synthetic-1"]
