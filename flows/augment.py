@@ -12,8 +12,9 @@ from typing import Annotated, Any
 
 import typer
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed, State
+from prefect.states import Completed, Failed
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -67,7 +68,7 @@ def augment(request: AugmentRequest) -> State[dict[str, Any]]:
 
 def run(request: AugmentRequest) -> int:
     """Run the flow in this process, print its verdict and where things lie, and return the exit status."""
-    state = augment(request, return_state=True)
+    state: State[Any] = augment(request, return_state=True)
     if not state.is_completed():
         print(f"error: {state.message}", file=sys.stderr)
         return 2 if state.name in REFUSALS.values() else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import httpx
@@ -50,9 +50,9 @@ class PageProgress:
             if work in self._artifacts:
                 update_progress_artifact(self._artifacts[work], progress=percent)
             else:
-                self._artifacts[work] = create_progress_artifact(
-                    progress=percent, key=f"progress-{_key(work)}", description=work
-                )
+                key = f"progress-{_key(work)}"
+                made = create_progress_artifact(progress=percent, key=key, description=work)
+                self._artifacts[work] = cast(UUID, made)
         except (httpx.HTTPError, PrefectException) as error:
             _log.warning("the page does not show that %s is at %.0f %%: %s", work, percent, error)
 
