@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from ganaug import seeding
@@ -20,7 +22,7 @@ def thinned_breast_cancer(*, malignant: int = 20, benign: int = 180, seed: int =
     """
     from sklearn.datasets import load_breast_cancer
 
-    bunch = load_breast_cancer(as_frame=True)
+    bunch: Any = load_breast_cancer(as_frame=True)
     frame = bunch.frame.drop(columns="target").assign(diagnosis=bunch.target_names[bunch.target].astype(object))
     kept = [
         group.iloc[seeding.numpy_rng(seed, "demo", name).choice(len(group), rows, replace=False)]

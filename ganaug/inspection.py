@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ganaug.arrays import pc, plain
 from ganaug.data import TableData, fingerprint, read_table
 from ganaug.errors import ArtefactError, DataWarning
 from ganaug.parquet import DATA, MANIFEST, read_manifest
 from ganaug.runs import read_record
-from ganaug.schema import plain
 from ganaug.synthesizer import Synthesizer
 
 __all__ = ["describe"]

@@ -6,7 +6,7 @@ import hashlib
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -52,11 +52,11 @@ class Request:
         return isinstance(self.sampling_strategy, str) and self.sampling_strategy == "policy"
 
     @property
-    def depth(self) -> str | None:
+    def depth(self) -> Literal["quick", "thorough"] | None:
         """How closely the effect is measured; None for not at all."""
         if isinstance(self.check, bool):
             return "quick" if self.check else None
-        return self.check
+        return "thorough" if self.check == "thorough" else "quick"
 
     def read(self, data: Any) -> TableData:
         """Read ``data``. A column of groups names rows and is not learnt."""

@@ -23,7 +23,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager
-def told(path: str | Path) -> Iterator[None]:
+def told(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn what the operating system says against writing to ``path`` into an `OutputError` that says what to do."""
     try:
         yield
@@ -38,7 +38,7 @@ def told(path: str | Path) -> Iterator[None]:
         ) from error
 
 
-def local_path(path: str | Path) -> Path:
+def local_path(path: str | os.PathLike[str]) -> Path:
     """Return ``path`` as an absolute local path.
 
     Raises
@@ -51,7 +51,7 @@ def local_path(path: str | Path) -> Path:
     return Path(path).expanduser().absolute()
 
 
-def check_new_folder(path: str | Path) -> Path:
+def check_new_folder(path: str | os.PathLike[str]) -> Path:
     """Return the local folder ``path`` when something can be written there: it is absent, or empty and writable.
 
     Raises
@@ -73,7 +73,7 @@ def check_new_folder(path: str | Path) -> Path:
 
 
 @contextmanager
-def new_folder(path: str | Path) -> Iterator[Path]:
+def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a scratch folder that becomes ``path`` when the block ends, and vanishes when it fails.
 
     Raises
@@ -97,7 +97,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def new_file(path: str | Path) -> Iterator[Path]:
+def new_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a scratch file that becomes ``path`` when the block ends, and vanishes when it fails.
 
     Raises
@@ -128,7 +128,9 @@ class RunFolder:
         self.record = record
 
     @classmethod
-    def open(cls, path: str | Path, *, request: Mapping[str, Any], seed: int, versions: Mapping[str, str]) -> RunFolder:
+    def open(
+        cls, path: str | os.PathLike[str], *, request: Mapping[str, Any], seed: int, versions: Mapping[str, str]
+    ) -> RunFolder:
         """Open the run that ``request`` describes: a new one, or the very one that ``path`` holds.
 
         ``request`` is plain JSON and decides whether a run is the same; ``seed`` is what a new run draws with, and

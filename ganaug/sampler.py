@@ -164,10 +164,12 @@ class GANSampler(BaseSampler):
     def _check_X_y(self, X, y, accept_sparse=None):
         y, one_hot = check_target_type(y, indicate_one_vs_all=True)
         if not isinstance(X, pd.DataFrame):
-            sparse_kinds = ["csr", "csc"] if accept_sparse is None else accept_sparse
-            X = check_array(X, dtype=None, accept_sparse=sparse_kinds, ensure_all_finite="allow-nan", estimator=self)
+            options: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan", "estimator": self}
+            options["accept_sparse"] = ["csr", "csc"] if accept_sparse is None else accept_sparse
+            X = check_array(X, **options)
         check_consistent_length(X, y)
-        validate_data(self, X=X, y=y, reset=True, skip_check_array=True)
+        validate: Any = validate_data
+        validate(self, X=X, y=y, reset=True, skip_check_array=True)
         return X, y, one_hot
 
     def _count(self, y: np.ndarray) -> OrderedDict | None:
@@ -186,7 +188,7 @@ class GANSampler(BaseSampler):
         asked = {"variant": self.variant, "seed": seed, "device": self.device}
         if wanted is None:
             plan = plans.plan_by_policy(rows, **asked, estimator=self.estimator, scoring=self.scoring)
-            labels = rows.schema.classes.to_pylist()
+            labels = {rows.schema.code_of(label): label for label in np.unique(y)}
             self.sampling_strategy_ = OrderedDict((labels[code], n) for code, n in sorted(plan.counts.items()))
         else:
             plan = plans.Plan(counts={rows.schema.code_of(label): n for label, n in wanted.items()})

@@ -80,4 +80,4 @@ def _longer(index: pd.Index, n: int) -> pd.Index:
 
 def _missing_like(index: pd.Index, n: int) -> pd.Index:
     """Return ``n`` missing labels of the type of ``index``."""
-    return pd.Index(index.to_series(index=range(len(index))).reindex(range(-n, 0)))
+    return pd.Index(pd.Series(index).reindex(range(-n, 0)))

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ganaug import seeding, variants
+from ganaug.arrays import plain, typed
 from ganaug.data import TableData
 from ganaug.errors import ArtefactError, DataWarning
 from ganaug.evaluate.effect import Effect, measure_effect
@@ -29,7 +29,6 @@ from ganaug.progress import Progress, silent
 from ganaug.request import Request, versions
 from ganaug.runs import RunFolder, told
 from ganaug.sampling import class_counts
-from ganaug.schema import plain
 from ganaug.synthesizer import Synthesizer
 
 __all__ = ["Run", "amounts", "begin", "check", "draw", "plan", "read_rows", "to_json", "train", "write_rows"]
@@ -205,9 +204,7 @@ def _like(column: pa.ChunkedArray, real: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return ``column`` in the type of ``real``; Parquet keeps only those listed categories that occur."""
     if not pa.types.is_dictionary(real.type):
         return column.cast(real.type)
-    listed = real.combine_chunks().dictionary
-    codes = pc.index_in(plain(column.combine_chunks()).cast(listed.type), value_set=listed)
-    array = pa.DictionaryArray.from_arrays(codes.cast(real.type.index_type), listed, ordered=real.type.ordered)
+    array = typed(plain(column.combine_chunks()), real.type, real.combine_chunks().dictionary)
     return pa.chunked_array([array], real.type)
 
 
