@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from sybil import Example, Sybil
@@ -35,6 +36,7 @@ def _leave(namespace: dict[str, Any]) -> None:
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(), CodeBlockParser(language="bash", evaluator=_run_shell), SkipParser()],
+    path=str(Path(__file__).resolve().parents[1]),
     patterns=["README.md"],
     setup=_enter,
     teardown=_leave,
