@@ -56,6 +56,7 @@ def test_fresh_real_rows_look_like_held_out_ones_in_every_figure(real):
             assert figure.holdout > 0.6 and abs(figure.synthetic - figure.holdout) < 0.15
         assert one.density.synthetic == pytest.approx(one.density.holdout, abs=0.3)
     assert [m.column for m in found.marginals] == [*schema.feature_names]
+    assert [m.measure for m in found.marginals] == ["ks", "ks", "ks", "tv", "tv", "ks"]
     assert all(m.distance.synthetic < 0.15 and m.distance.holdout < 0.15 for m in found.marginals)
     assert found.two_sample.synthetic == pytest.approx(0.5, abs=0.08)
     assert found.energy.synthetic == pytest.approx(0, abs=0.01)
@@ -98,6 +99,8 @@ def test_copies_are_found_whatever_the_order_and_the_label(real):
     assert found.near_copies.synthetic == pytest.approx(0.525, abs=0.05)
     assert found.distances["synthetic"][19] == pytest.approx(0, abs=1e-3)
     assert found.distances["holdout"][19] > 0.5
+    relabelled = half.set_column(6, "label", pa.array(["common"] * 500))
+    assert fidelity(train, holdout, relabelled, schema).exact_copies.synthetic == 0.5
     assert len(found.distances["train"]) == 41 and found.distances["train"][20] == pytest.approx(1, abs=0.15)
 
 
