@@ -5,7 +5,8 @@ from __future__ import annotations
 import fnmatch
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from urllib.parse import unquote
 
 import fsspec.core
 import pyarrow as pa
@@ -20,6 +21,7 @@ __all__ = ["read_file"]
 _PARQUET = (".parquet", ".pq", ".parq")
 _CSV = (".csv", ".tsv", ".txt")
 _COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+_NULL = "__HIVE_DEFAULT_PARTITION__"
 _KNOWN = "Parquet (.parquet, .pq) or CSV (.csv, .tsv, .txt, also .gz, .bz2, .zst)"
 
 
@@ -143,7 +145,7 @@ def _kind(name: str, *, strict: bool = True) -> str | None:
 # ------------------------------------------------------------------------------------------------ how
 def _read_parquet(filesystem: fs.FileSystem, files: list[str], base: str | None) -> pa.Table:
     if base is None:
-        return parquet.read_table(files[0], filesystem=filesystem, partitioning=None)  # pyright: ignore[reportArgumentType]
+        return parquet.read_table(files[0], filesystem=filesystem, partitioning=cast(Any, None))
     parts: Any = dataset.dataset(
         files, filesystem=filesystem, format="parquet", partitioning="hive", partition_base_dir=base
     )
@@ -191,13 +193,14 @@ def _joined(tables: list[pa.Table], files: list[str]) -> pa.Table:
 
 def _with_partitions(tables: list[pa.Table], files: list[str], base: str) -> pa.Table:
     """Append the ``key=value`` folders' values as columns, integers where all of them are."""
-    keys = [dict(s.split("=", 1) for s in _relative(n, base).split("/")[:-1] if "=" in s) for n in files]
+    steps = [[s for s in _relative(n, base).split("/")[:-1] if "=" in s] for n in files]
+    keys = [{unquote(k): unquote(v) for k, _, v in (s.partition("=") for s in named)} for named in steps]
     _same_columns([list(k) for k in keys], files)
     joined = _joined(tables, files)
     for key in keys[0]:
-        values = pa.array([k[key] for k in keys])
-        if all(k[key].lstrip("-").isdigit() for k in keys):
-            values = values.cast(pa.int32())
+        values = pa.array([None if k[key] == _NULL else k[key] for k in keys], pa.string())
+        if all(v.isdigit() for v in values.drop_null().to_pylist()):
+            values = values.cast(pa.int64())
         rows = [pa.repeat(value, t.num_rows) for value, t in zip(values, tables, strict=True)]
         joined = joined.append_column(key, pa.chunked_array(rows))
     return joined

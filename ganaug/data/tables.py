@@ -89,8 +89,11 @@ def read_table(
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
-    """Return a canonical table as a DataFrame in pandas' usual dtypes (see `TableSchema.restore` for the input's)."""
-    return table.to_pandas(ignore_metadata=False)
+    """Return a canonical table as a DataFrame with the same columns, in pandas' usual dtypes, and a default index.
+
+    `TableSchema.restore` gives the input's own container, labels and dtypes instead.
+    """
+    return table.to_pandas(ignore_metadata=True)
 
 
 _Container = Literal["pandas", "arrow", "xy"]

@@ -83,6 +83,15 @@ def test_hive_partitions_of_csv_files(tmp_path: Path, table: pa.Table) -> None:
     assert read.table.to_pydict() == table.to_pydict()
 
 
+def test_hive_partitions_of_missing_and_escaped_values(tmp_path: Path) -> None:
+    table = pa.table({"a": [1, 2, 3], "town": ["x y", None, "ü/1"]})
+    dataset.write_dataset(table, tmp_path / "p", format="parquet", partitioning=["town"], partitioning_flavor="hive")
+    dataset.write_dataset(table, tmp_path / "c", format="csv", partitioning=["town"], partitioning_flavor="hive")
+    for kind in ("p", "c"):
+        rows = read_table(tmp_path / kind).table.sort_by("a").to_pydict()
+        assert rows == table.to_pydict(), kind
+
+
 def test_globs_match_step_by_step(tmp_path: Path, table: pa.Table) -> None:
     (tmp_path / "sub").mkdir()
     for i, name in enumerate(["a1.parquet", "a2.parquet", "b1.parquet", "sub/a3.parquet"]):
