@@ -18,7 +18,7 @@ def rows(n, seed):
         {
             EVIL: rng.normal(size=n) + (label == "<b>"),
             "count": rng.poisson(4, n),
-            "town": rng.choice(["Graz|Ulm", "a\nb", "<i>", "$x_1$"], n),
+            "town": rng.choice(["Graz|Ulm", "a\nb", "<i>", "$y_2$"], n),
             "since": pd.Timestamp("2020-03-01") + pd.to_timedelta(rng.integers(0, 90, n), unit="D"),
             "took": pd.to_timedelta(rng.integers(0, 9000, n), unit="s"),
             "gap": np.where(rng.random(n) < 0.3, np.nan, rng.random(n) * 1e-9),

@@ -91,7 +91,7 @@ def test_the_page_loads_nothing_and_runs_nothing(written):
 def test_names_are_shown_and_never_become_markup(written):
     path, page = written
     assert page.words.count(EVIL) >= 1 and "<script" not in path.read_text("utf-8")
-    for name in ("yes & no", "<b>", "a b", "<i>", "$x_1$", "cannot run: <why>", "9 rows were <added>."):
+    for name in ("yes & no", "<b>", "a b", "<i>", "$y_2$", "cannot run: <why>", "9 rows were <added>."):
         assert name in page.words, name
     assert "b" not in page.tags and "i" not in page.tags
     assert len(page.ids) == len(set(page.ids))
