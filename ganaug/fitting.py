@@ -29,10 +29,10 @@ __all__ = ["fit", "fit_many"]
 
 HELD_OUT = 0.15
 """Share of a class's rows on which the best step is chosen; they are not trained on."""
-HELD_OUT_FROM = 20
-"""A class with fewer rows holds none out."""
+HELD_OUT_FROM = 100
+"""A class with fewer rows holds none out: too few rows to tell two steps apart, and each is missed in training."""
 OBSERVATIONS = 12
-"""How often the averaged networks are scored over a training."""
+"""How often the averaged networks are scored over a training; those of the second half are candidates."""
 
 
 def fit(
@@ -169,6 +169,7 @@ class _Batch:
             device=device,
             monitor=monitor,
             observe_every=max(1, gan.steps // OBSERVATIONS),
+            burn_in=gan.steps // 2,
             checkpoint=checkpoint,
             progress=progress,
         )

@@ -90,6 +90,7 @@ def train(
     device: torch.device,
     monitor: Monitor | None = None,
     observe_every: int = 50,
+    burn_in: int = 0,
     patience: int | None = None,
     checkpoint: Path | None = None,
     checkpoint_every: int = 500,
@@ -104,6 +105,8 @@ def train(
     ----------
     monitor
         Scores the averaged networks every ``observe_every`` steps; the best of them are returned. Without it the last.
+    burn_in
+        Observations before this step are recorded and are no candidates.
     patience
         Observations without any member improving after which training stops; None trains all steps.
     checkpoint
@@ -117,16 +120,17 @@ def train(
         The checkpoint is corrupt or does not belong to this training.
     """
     state = _begin(gan, rows, device)
-    _resume(state, checkpoint, seed)
-    losses: dict[str, torch.Tensor] = {}
+    losses = _resume(state, checkpoint, seed)
     for step, stage in _schedule(gan, state):
-        # Observe and stop. Before the step, so that the untrained start is a candidate too.
-        if monitor is not None and step % observe_every == 0 and _observe(state, monitor, step, losses) == patience:
-            break
-        # Checkpoint.
+        # Checkpoint. Before the observation, which the resumed run makes again.
         if checkpoint is not None and step and step % checkpoint_every == 0:
             state.step = step
-            checkpoints.write(checkpoint, {"seed": seed, **state.nest()})
+            checkpoints.write(checkpoint, {"seed": seed, "losses": losses, **state.nest()})
+        # Observe and stop; before the step, so that the untrained start is seen too.
+        if monitor is not None and step % observe_every == 0:
+            score = _observe(state, monitor, step, losses)
+            if step >= burn_in and _keep_best(state, score, step) == patience:
+                break
         # One step of every phase that is due.
         for phase in gan.phases:
             if step % phase.interval == 0:
@@ -140,7 +144,7 @@ def train(
     else:
         _require_finite(losses, gan.steps)
         if monitor is not None:
-            _observe(state, monitor, gan.steps, losses)
+            _keep_best(state, _observe(state, monitor, gan.steps, losses), gan.steps)
     progress("training", gan.steps, gan.steps)
     return _end(state, monitored=monitor is not None)
 
@@ -157,14 +161,16 @@ def _begin(gan: Gan, rows: RealRows, device: torch.device) -> _State:
     return _State(gan=gan, averages=averages, optimisers=optimisers, best=BestWeights(rows.members))
 
 
-def _resume(state: _State, checkpoint: Path | None, seed: int) -> None:
+def _resume(state: _State, checkpoint: Path | None, seed: int) -> dict[str, torch.Tensor]:
+    """Take the state from the checkpoint, if there is one, and return the last losses."""
     if checkpoint is None or not checkpoint.exists():
-        return
+        return {}
     nest = checkpoints.load(checkpoint)
     if nest["seed"] != seed:
         raise ArtefactError(f"{checkpoint} was written with seed {nest['seed']}, not {seed}; delete it to start over")
     try:
         state.restore(nest)
+        return nest["losses"]
     except (KeyError, RuntimeError, ValueError) as error:
         raise ArtefactError(f"{checkpoint} belongs to another training; delete it to start over") from error
 
@@ -213,13 +219,17 @@ def _learning_rate(adam: Adam, step: int, steps: int) -> float:
     return adam.learning_rate * (adam.final_share + (1 - adam.final_share) * fall)
 
 
-def _observe(state: _State, monitor: Monitor, step: int, losses: dict[str, torch.Tensor]) -> int:
-    """Score the averaged networks, keep the best, and return how many observations nothing has improved."""
-    networks = state.sampling_networks()
-    score = monitor(state.gan, networks)
-    state.best.observe(networks, score, step)
+def _observe(state: _State, monitor: Monitor, step: int, losses: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Score the averaged networks ``(M,)`` and record what was seen."""
+    score = monitor(state.gan, state.sampling_networks())
     entry: dict[str, Any] = {name: loss.tolist() for name, loss in losses.items()}
     state.history.append({"step": step, **entry, "score": score.tolist()})
+    return score
+
+
+def _keep_best(state: _State, score: torch.Tensor, step: int) -> int:
+    """Keep each member's weights if they are its best, and return how many observations nothing has improved."""
+    state.best.observe(state.sampling_networks(), score, step)
     return state.best.stale
 
 

@@ -157,6 +157,21 @@ def test_the_best_observation_of_each_member_is_restored_as_a_deep_copy() -> Non
         assert not torch.equal(seen[20][name][0], seen[40][name][0])
 
 
+def test_the_burn_in_is_seen_but_is_no_candidate() -> None:
+    scores = iter([0.0, 1.0, 3.0, 2.0])  # at steps 0, 20, 40 and 60
+    trained = train(
+        fake_gan(),
+        Points(),
+        seed=0,
+        device=CPU,
+        monitor=lambda gan, networks: torch.full((2,), next(scores)),
+        observe_every=20,
+        burn_in=30,
+    )
+    assert trained.best_step == [60, 60]
+    assert [entry["score"][0] for entry in trained.history] == [0.0, 1.0, 3.0, 2.0]
+
+
 def test_patience_stops_the_training() -> None:
     steps: list[int] = []
     gan = fake_gan(steps=60)

@@ -35,7 +35,7 @@ class Config:
     """Training steps, at least 0; 0 leaves the untrained start, SMOTE in the encoded space."""
     batch: int = 128
     """Rows of a step, classes balanced."""
-    width: int = 128
+    width: int = 64
     """Units of a hidden layer."""
     depth: int = 2
     """Hidden layers."""
@@ -43,7 +43,7 @@ class Config:
     """Dimensions of the noise."""
     neighbours: int = 5
     """Nearest rows of the same class that an anchor is paired with (SMOTE's k)."""
-    reach: float = 0.5
+    reach: float = 1.0
     """Largest residual in standard deviations of a column."""
     tilt: float = 2.0
     """Largest learnt shift of the log-odds that a code comes from b and not from a."""
@@ -51,6 +51,8 @@ class Config:
     """Of the relaxed choice between the codes of a and b (Maddison et al. 2016, arXiv 1611.00712)."""
     learning_rate: float = 1e-3
     """Of both networks."""
+    contrast: float = 6.0
+    """Weight of real rows shown under a wrong class, which the discriminator must tell from rows of that class."""
     gamma: float = 1.0
     """Weight of R1 and R2."""
     penalty_interval: int = 8
@@ -155,7 +157,22 @@ def _discriminator_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
     with torch.no_grad():
         draw.cache["fake"] = fake = _generate(networks, draw.inputs, draw.y)
     discriminator = networks["discriminator"]
-    return losses.relativistic_discriminator(discriminator(draw.real, draw.y), discriminator(fake, draw.y))
+    real = discriminator(draw.real, draw.y)
+    return losses.relativistic_discriminator(real, discriminator(fake, draw.y))
+
+
+def _contrast(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+    """Let real rows of other classes count as fake ones of the class asked for, ``(M, B)``.
+
+    The matching-aware discriminator of Reed et al. 2016 (arXiv 1605.05396, alg. 1). With it the generator of a scarce
+    class learns from all the rows of the others where it must not go.
+    """
+    discriminator = networks["discriminator"]
+    wrong = draw.y != draw.y.roll(1, dims=1)
+    loss = losses.relativistic_discriminator(
+        discriminator(draw.real, draw.y), discriminator(draw.real.roll(1, dims=1), draw.y)
+    )
+    return torch.where(wrong, loss, 0.0)
 
 
 def _generator_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
@@ -198,7 +215,11 @@ def build(config: Config, layout: Layout, source: AnchorSource, *, n_classes: in
                 moves=("discriminator",),
                 loss=_discriminator_loss,
                 optimiser=adam,
-                penalties=(Penalty(name="r1", term=_r1, **lazy), Penalty(name="r2", term=_r2, **lazy)),
+                penalties=(
+                    Penalty(name="contrast", term=_contrast, weight=config.contrast),
+                    Penalty(name="r1", term=_r1, **lazy),
+                    Penalty(name="r2", term=_r2, **lazy),
+                ),
             ),
             Phase(name="generator", moves=("generator",), loss=_generator_loss, optimiser=adam),
         ),
