@@ -2,7 +2,9 @@
 
 The value's rank u becomes z, the normal quantile of u, along at most ``max_knots`` knots (x_k, z_k) and linearly
 between them: the quantile transform (as scikit-learn's QuantileTransformer), with the normal quantile taken of
-the knots and not of the values, so that both ways are one search and one interpolation.
+the knots and not of the values, so that both ways are one search and one interpolation. Knots come back to the bit, and so do all whole positions unless
+neighbouring knots are more than some 1e12 steps apart (nanoseconds without a coarser grid, over years): there two
+positions can share one float64 score.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ __all__ = ["PRIVATE_KNOTS", "PRIVATE_ROWS", "NumericColumn"]
 ATOM_SHARE = 0.2  # of the values present: a value that is repeated this often becomes a state of its own
 PRIVATE_KNOTS, PRIVATE_ROWS = 256, 10  # in private mode: the most knots, and the rows that a value must stand for
 _PRIVATE_TAIL = 0.01
-_WIDE = float(1 << 40)  # positions: a segment this wide is at the limit of what z can tell apart
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,22 +106,11 @@ def _knots(values: np.ndarray, ranks: np.ndarray, n: int, max_knots: int) -> np.
     """Return which of the sorted ``values`` become knots: all of few, else half even in rank and half in score."""
     if len(values) <= max_knots:
         return np.arange(len(values))
-    extent = float(values[-1]) - float(values[0])
-    wide = values.dtype == np.int64 and extent > _WIDE * max_knots / 4
-    room = (max_knots // 2 if wide else max_knots) - 2
     end = ndtri(0.5 / n)
+    room = max_knots - 2
     u = np.concatenate([np.linspace(0, 1, room // 2), ndtr(np.linspace(end, -end, room - room // 2))])
     kept = np.searchsorted(ranks, u * n).clip(0, len(values) - 1)
-    kept = np.unique(np.concatenate([[0], kept, [len(values) - 1]]))
-    if wide:
-        # What lies inside the widest segments becomes knots too: heavy tails stay exact.
-        widths = np.diff(values[kept].astype(np.float64))
-        order = np.argsort(-widths, kind="stable")
-        inside = [
-            np.arange(int(kept[i]) + 1, int(kept[i + 1])) for i in order[: max_knots - len(kept)] if widths[i] > _WIDE
-        ]
-        kept = np.union1d(kept, np.concatenate([*inside, []])[: max_knots - len(kept)]).astype(np.int64)
-    return kept
+    return np.unique(np.concatenate([[0], kept, [len(values) - 1]]))
 
 
 def _private_knots(ranks: np.ndarray, n: int) -> np.ndarray:

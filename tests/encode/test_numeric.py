@@ -97,6 +97,10 @@ def test_integers_over_the_whole_range_do_not_overflow() -> None:
 def test_the_widest_and_the_narrowest_segments_meet() -> None:
     values = pa.array([0.0, 1.5e308, 5e-324, -1.5e308, 1e307])
     assert there_and_back(values).equals(values)
+    ends = fitted(pa.array([-1.5e308, 1.5e308]))
+    z, codes = ends.encode(pa.array([-1.5e308, -0.75e308, 0.0, 1.5e308]))
+    np.testing.assert_allclose((z - z[0]) / (z[-1] - z[0]), [0, 0.25, 0.5, 1])
+    assert ends.decode(z, 0 * codes).to_pylist()[::3] == [-1.5e308, 1.5e308]
 
 
 def test_what_is_outside_is_clipped_to_the_ends() -> None:
