@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -165,10 +166,15 @@ def report(run: Run) -> Path | None:
                 real=run.rows.table,
                 synthetic=steps.draw(run),
                 schema=run.rows.schema,
-                history=synthesizer.history,
-                provenance=synthesizer.provenance,
+                history=_in_order(synthesizer.history),
+                provenance=_in_order(synthesizer.provenance),
             )
     return path
+
+
+def _in_order(value: Any) -> Any:
+    """Return plain JSON with sorted keys, so that a generator that was loaded gives the report of a fresh one."""
+    return json.loads(json.dumps(value, sort_keys=True))
 
 
 def _decision(run: Run, synthetic: list[int], names: list[str]) -> str:

@@ -75,7 +75,7 @@ class GANSampler(BaseSampler):
     >>> sampler = GANSampler(sampling_strategy="auto", variant=Config(steps=20), random_state=0)
     >>> X_res, y_res = sampler.fit_resample(X, y)
     >>> int((y == 1).sum()), int((y_res == 1).sum()), int((y_res == 0).sum())
-    (21, 179, 179)
+    (20, 180, 180)
     """
 
     _sampling_type = "over-sampling"
