@@ -14,7 +14,7 @@ from ganaug import measure_effect
 from ganaug.demo import thinned_breast_cancer
 from ganaug.policy import Candidate, GanAugmenter
 from ganaug.variants.anchored import Config
-from tests.benchmarks import keel
+from tests.benchmarks import keel, peer_ctgan, quality, speed_page, tables_speed, writing
 from tests.benchmarks.effect import Settings, collect
 from tests.benchmarks.lineup import Lineup, make_lineup
 from tests.benchmarks.measuring import measure
@@ -149,3 +149,54 @@ def test_a_finished_table_is_not_taken_over_by_other_settings(tmp_path: Path) ->
     assert found is not None and found.tables == [source.name]
     with pytest.raises(Exception, match="seed: 0, now 1"):
         collect([source], replace(settings, seed=1), tmp_path)
+
+
+def test_a_row_counts_as_what_it_looks_like_and_not_as_its_label_says() -> None:
+    rng = np.random.default_rng(0)
+    real = pd.DataFrame({"x": rng.normal(size=400), "kind": "k", "y": np.repeat(["a", "b"], 200)})
+    real["x"] += 8 * (real["y"] == "b")
+    train, test = real.iloc[::2].reset_index(drop=True), real.iloc[1::2].reset_index(drop=True)
+    judge = quality.boosting(train, "y", seed=0)
+    assert quality.roc_auc(judge, test, "y") > 0.99
+    of_a = test[test["y"] == "a"].reset_index(drop=True)
+    asked = {"a": of_a, "b": of_a.assign(y="b")}
+    right, wrong = quality.conditions(asked, train, test, "y", judge, seed=0)
+    assert right.called > 0.95 and wrong.called < 0.05 and min(right.called_real, wrong.called_real) > 0.95
+    assert right.coverage == right.coverage_real
+    assert wrong.coverage is not None and wrong.coverage_real is not None
+    assert wrong.coverage < 0.1 and wrong.coverage_real > 0.5
+
+
+def test_what_ctgan_was_not_run_for_is_marked_as_extrapolated() -> None:
+    ctgan = {"version": "0", "epochs": 3, "prepare": 10.0, "epoch": 2.0, "full_seconds": 610.0, "rows_per_second": 9.0}
+    ctgan |= {"roc_auc": 0.8, "conditions": [], "labelled": {"a": 0.3}}
+    one = {"fit": 6.1, "small": 1.0, "roc_auc": 0.9, "conditions": [], "written": []}
+    found = {"rows": 10, "held_out": 5, "columns": 3, "threads": 1, "roc_auc_real": 0.92, "variants": {"ours": one}}
+    found |= {"ctgan": ctgan, "small": {"rows": 5, "features": 2}}
+    page = speed_page.markdown(found)
+    assert "| **ours** | 6.1 | 1.0 |  | .900 | 100 |" in page
+    assert "**Extrapolated**: times faster is against 300 epochs, 610 s, of which 3 were run" in page
+    assert "Extrapolated" not in speed_page.markdown(found | {"ctgan": ctgan | {"epochs": peer_ctgan.FULL}})
+
+
+def test_ctgans_times_are_taken_over_for_the_same_training_only(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [1, 2], "y": ["a", "b"]})
+    key = {"version": "0", "epochs": 3, "rows": 2, "wanted": {"a": 1}, "seed": 0}
+    found = peer_ctgan.Ctgan(
+        version="0", epochs=3, prepare=1.0, epoch=2.0, rows_per_second=3.0, rows=frame, asked={"a": frame.head(1)}
+    )
+    peer_ctgan.keep(found, tmp_path, key)
+    again = peer_ctgan.load(tmp_path, key)
+    assert again is not None and again.full_seconds == 601.0
+    pd.testing.assert_frame_equal(again.asked["a"], frame.head(1))
+    assert peer_ctgan.load(tmp_path, key | {"seed": 1}) is None
+
+
+def test_the_small_table_has_ten_features_and_the_target() -> None:
+    small, features = tables_speed.smaller(thinned_breast_cancer(), "diagnosis")
+    assert small.shape == (200, 11) and features == 10 and small.columns[-1] == "diagnosis"
+
+
+def test_a_process_knows_its_peak_of_memory() -> None:
+    held = np.ones(1 << 23)  # 64 MiB
+    assert writing.peak_mib() > held.nbytes / (1 << 20)
