@@ -116,9 +116,8 @@ def _finished(path: Path, settings: Settings) -> dict[str, Any] | None:
 
 
 def _differing(before: dict[str, Any], now: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{key}: {before.get(key)!r}, now {value!r}" for key, value in now.items() if before.get(key) != value
-    )
+    changed = [key for key, value in now.items() if before.get(key) != value]
+    return ", ".join(key if key == "augmenters" else f"{key}: {before.get(key)!r}, now {now[key]!r}" for key in changed)
 
 
 def collect(sources: list[keel.Source], settings: Settings, out: Path) -> Results | None:
