@@ -244,7 +244,7 @@ def _to_y(array: pa.Array, name: str, form: dict[str, Any]) -> Any:
     if form["kind"] == "series":
         series.name = to_index(form["labels"])[0]
         return series
-    values = series.to_numpy()
+    values = series.to_numpy(copy=True)  # those of pandas 3 are read-only
     if form["kind"] == "list":
         return values.tolist()
     values = values.astype(form["text"]) if form["text"] else values

@@ -39,7 +39,7 @@ HEADED = """@relation tiny
 def test_a_keel_table_with_a_header() -> None:
     expected = pd.DataFrame(
         {
-            "Sex": np.array(["1", "2", "1", "2"], dtype=object),
+            "Sex": pd.Series(["1", "2", "1", "2"], dtype=object),
             "Length": [0.53, np.nan, np.nan, 0.25],
             "Rings": [9, 10, 7, 8],
             "class": ["negative", "negative", "positive", "negative"],
