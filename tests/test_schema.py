@@ -348,7 +348,7 @@ def test_check_names_what_differs() -> None:
         schema.check(pa.table({"a": [1], "B": ["x"], "c": [0.5]}))
     with pytest.raises(SchemaError, match="another order"):
         schema.check(pa.table({"b": ["x"], "a": [1], "c": [0.5]}))
-    with pytest.raises(SchemaError, match="'a' is double instead of int64, 'b' is int64 instead of (large_)?string"):
+    with pytest.raises(SchemaError, match=r"'a' is double instead of int64, 'b' is int64 instead of (large_)?string"):
         schema.check(pa.table({"a": [1.0], "b": [1], "c": [0.5]}))
     text = schema.arrow.field("b").type
     schema.check(pa.table({"a": [3], "b": pa.array(["z"], text), "c": [0.25]}))
