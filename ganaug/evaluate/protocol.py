@@ -134,12 +134,16 @@ class Protocol:
                 trainings |= self._resampled(arm, parts, fold)
         if generators is not None:
             trainings |= self._candidates(parts, fold, generators)
+        choice: Choice | None = None
+        if len(self.candidates) < 2:
+            trainings |= self._ours(fold, plan, parts, generators, None)
         found = self._run(trainings, parts, fold, {})
-        ours, choice = self._ours(fold, plan, parts, generators, found)
-        found = self._run(ours, parts, fold, found)
-        trainings |= ours
-        if choice is not None:
+        if len(self.candidates) > 1:
+            choice = self._choose(parts, found)
             self.measured.choices.append((fold.index, choice))
+            ours = self._ours(fold, plan, parts, generators, choice)
+            found = self._run(ours, parts, fold, found)
+            trainings |= ours
         inner_of = f"candidate {choice.index if choice is not None else 0}" if generators is not None else None
         for arm in self.arms:
             source = NOTHING if arm.name == TUNED else arm.name
@@ -181,38 +185,32 @@ class Protocol:
         return trainings
 
     def _ours(
-        self, fold: Fold, plan: Plan, parts: list[Part], generators: Generators | None, found: dict[Key, Outcome]
-    ) -> tuple[dict[tuple[str, int], Training], Choice | None]:
-        """Return our rows on the outer fold, for every generator seed, and what was chosen on the inner ones."""
+        self, fold: Fold, plan: Plan, parts: list[Part], generators: Generators | None, choice: Choice | None
+    ) -> dict[tuple[str, int], Training]:
+        """Return our rows for every generator seed: on the outer fold, and on the inner ones where nobody chooses."""
         started = time.perf_counter()
-        choice: Choice | None = None
         trainings: dict[tuple[str, int], Training] = {}
-        name, augmenter = self.ours.name, self.ours.augmenter
-        if generators is not None:
-            choice = self._choose(parts, found) if len(self.candidates) > 1 else None
-            candidate = choice.candidate if choice is not None else next(iter(self.candidates))
+        name, augmenter, arm = self.ours.name, self.ours.augmenter, self.ours.arm
+        try:
             for g in range(plan.generator_seeds):
-                rows = draw_candidate(
-                    augmenter,
-                    candidate,
-                    generators.by_key[fold.index, 0, g],
-                    parts[0].table,
-                    self.schema,
-                    preparation=parts[0].preparation,
-                    seed=derive(fold.seed, "rows", 0, g),
-                )
-                trainings[f"{name} {g}", 0] = parts[0].with_table(rows) if len(rows) else parts[0].plain()
-        elif name not in self.measured.left_out:
-            assert self.ours.arm is not None
-            try:
-                for g in range(plan.generator_seeds):
+                if generators is not None:
+                    rows = draw_candidate(
+                        augmenter,
+                        self.candidates[0] if choice is None else choice.candidate,
+                        generators.by_key[fold.index, 0, g],
+                        parts[0].table,
+                        self.schema,
+                        preparation=parts[0].preparation,
+                        seed=derive(fold.seed, "rows", 0, g),
+                    )
+                    trainings[f"{name} {g}", 0] = parts[0].with_table(rows) if len(rows) else parts[0].plain()
+                elif arm is not None and name not in self.measured.left_out:
                     for p, part in enumerate(parts):
-                        seed = derive(fold.seed, "rows", p, g)
-                        trainings[f"{name} {g}", p] = self.ours.arm.training(part, self.learners, seed)
-            except CannotRunError as reason:
-                self.measured.left_out[name], trainings = str(reason), {}
+                        trainings[f"{name} {g}", p] = arm.training(part, self.learners, derive(fold.seed, "rows", p, g))
+        except CannotRunError as reason:
+            self.measured.left_out[name], trainings = str(reason), {}
         self.measured.seconds[name] += time.perf_counter() - started
-        return trainings, choice
+        return trainings
 
     def _choose(self, parts: list[Part], found: dict[Key, Outcome]) -> Choice:
         candidates = self.candidates

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -20,17 +21,17 @@ class Summary:
     frame: pd.DataFrame
     plan: Plan
 
-    @property
+    @cached_property
     def arms(self) -> list[str]:
         """The arms that ran, in their order."""
         return list(dict.fromkeys(self.frame["arm"]))
 
-    @property
+    @cached_property
     def learners(self) -> list[str]:
         """The learners, in their order."""
         return list(dict.fromkeys(self.frame["learner"]))
 
-    @property
+    @cached_property
     def metrics(self) -> list[str]:
         """The metrics, in their order."""
         return list(dict.fromkeys(self.frame["metric"]))
@@ -60,10 +61,21 @@ class Summary:
         return float(np.sqrt(np.nanmean(cells.var(axis=1, ddof=1))))
 
     def _cells(self, arm: str, metric: str, learner: str | None) -> np.ndarray:
-        """Return the scores. **Shape**: (folds, seeds, parts), the mean over learners."""
-        part = self.frame[(self.frame["arm"] == arm) & (self.frame["metric"] == metric)]
-        if learner is not None:
-            part = part[part["learner"] == learner]
-        keys = ["fold", "seed", "part"]
-        means = part.groupby(keys, sort=True)["value"].agg(lambda v: v.mean(skipna=False))
-        return means.to_numpy().reshape([part[key].nunique() for key in keys])
+        """Return the scores. **Shape**: (folds, seeds, parts), the mean over learners; NaN where one has none."""
+        values = self._values[arm][..., self.metrics.index(metric)]
+        return values.mean(axis=-1) if learner is None else values[..., self.learners.index(learner)]
+
+    @cached_property
+    def _values(self) -> dict[str, np.ndarray]:
+        """Return every arm's values. **Shape**: (folds, seeds, parts, learners, metrics); NaN where there is none."""
+        found = {}
+        for arm, own in self.frame.groupby("arm", sort=False):
+            axes = [
+                *(np.unique(own[key], return_inverse=True)[1] for key in ("fold", "seed", "part")),
+                own["learner"].map(self.learners.index).to_numpy(),
+                own["metric"].map(self.metrics.index).to_numpy(),
+            ]
+            shape = [*(int(axis.max()) + 1 for axis in axes[:3]), len(self.learners), len(self.metrics)]
+            found[str(arm)] = np.full(shape, np.nan)
+            found[str(arm)][tuple(axes)] = own["value"]
+        return found

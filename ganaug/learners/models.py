@@ -112,6 +112,9 @@ def fit_predict(
 
     **Shape**: x n rows, codes (n,), weight (n,) or None, held_out m rows -> (m, n_classes) float64; a class that is not
     in ``codes`` gets 0.
+
+    Raises:
+        ConfigError: when the estimator refuses the rows.
     """
     out = np.zeros((len(held_out), n_classes))
     present = np.unique(codes)
@@ -128,8 +131,11 @@ def fit_predict(
     target = codes if learner.labels is None else learner.labels[codes]
     with thread_cap(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        estimator.fit(x, target, **fit_params)
-        found = _probabilities(estimator, held_out)
+        try:
+            estimator.fit(x, target, **fit_params)
+            found = _probabilities(estimator, held_out)
+        except ValueError as error:
+            raise ConfigError(f"{learner.name} fails on {len(codes)} training rows of a fold: {error}") from error
     known = present if learner.labels is None else _codes_of(estimator.classes_, learner.labels)
     out[:, known] = found
     return out
