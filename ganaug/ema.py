@@ -28,4 +28,6 @@ class Average:
     def update(self, step: int) -> None:
         """Move the average towards the network as it is after ``step``."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(list(self.network.parameters()), list(self._source.parameters()), 1 - decay)
+        averaged: list[torch.Tensor] = list(self.network.parameters())
+        current: list[torch.Tensor] = list(self._source.parameters())
+        torch._foreach_lerp_(averaged, current, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]

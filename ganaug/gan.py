@@ -21,7 +21,10 @@ Tensors = dict[str, Tensor]
 class RealRows(Protocol):
     """The training rows of every member."""
 
-    members: int
+    @property
+    def members(self) -> int:
+        """How many fits share the networks."""
+        ...
 
     def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return ``n`` rows a member, ``x (M, n, *)``, and their classes ``y (M, n)``, classes balanced."""

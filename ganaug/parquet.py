@@ -94,7 +94,7 @@ def _write_files(
 ) -> list[tuple[str, int]]:
     """Write the chunks, starting a file every ``rows_per_file`` rows; return the names and rows."""
     counts: list[tuple[str, int]] = []
-    writer: pq.ParquetWriter | None = None
+    writer: Any = None
     try:
         for chunk in _ahead(chunks):
             while len(chunk):

@@ -28,7 +28,7 @@ def squared_gradient(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Te
 
     >>> weight = torch.tensor([3.0, 4.0])
     >>> squared_gradient(lambda x: x @ weight, torch.zeros(1, 2, 2))
-    tensor([[12.5000, 12.5000]], grad_fn=<MulBackward0>)
+    tensor([[12.5000, 12.5000]])
     """
     return _input_gradient(discriminator, x).square().sum(-1) * 0.5
 

@@ -45,7 +45,8 @@ class AnchorSource:
     """Pairs of real neighbours ``(a, b)`` of the class asked for, where on the way between them, and noise.
 
     Encoded rows of all members lie in one table ``(N, .)``; ``first, size (M, n_classes)`` say where a class
-    begins and how many anchors it has; ``neighbours (N, k)`` points into the same table, ``n_neighbours (N,)`` says how many count.
+    begins and how many anchors it has; ``neighbours (N, k)`` points into the same table, ``n_neighbours (N,)``
+    says how many count.
     """
 
     continuous: Tensor

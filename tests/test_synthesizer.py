@@ -161,7 +161,7 @@ def test_unlabelled_tables_are_one_class() -> None:
 
 
 def test_bad_requests_say_what_is_wrong(fitted: Synthesizer) -> None:
-    with pytest.raises(DataError, match="'merlot'.*barolo"):
+    with pytest.raises(DataError, match=r"'merlot'.*barolo"):
         fitted.sample(conditions={"merlot": 3})
     with pytest.raises(ConfigError, match="negative number of rows, however: 'barolo': -1"):
         fitted.sample(conditions={"barolo": -1})

@@ -1,4 +1,4 @@
-"""Every table variant: the condition obeyed in the features, its distinctive part, and steps that move what they say."""
+"""Every table variant: the condition obeyed in the features, its own part, and steps that move what they say."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def parts(config: Any, frame: pd.DataFrame) -> tuple[Any, Any, Layout]:
 
 
 def test_untrained_anchored_rows_lie_between_their_anchors() -> None:
-    gan, _, layout = parts(anchored.Config(), mixture())
+    gan, _, _ = parts(anchored.Config(), mixture())
     y = torch.tensor([[0, 1, 2] * 200])
     inputs = gan.source.draw(y, torch.Generator().manual_seed(0))
     emitted = gan.emit(gan.networks, inputs, y)
@@ -163,7 +163,7 @@ def test_the_gradient_penalty_of_wgan_gp_pulls_the_critics_slope_to_one() -> Non
 def test_unknown_variants_and_options_list_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="unknown variant 'gan2'; known are: auto, anchored, wgan_gp"):
         variants.get("gan2")
-    with pytest.raises(ConfigError, match="variant 'anchored' has no option speed; it has: .*batch.*reach"):
+    with pytest.raises(ConfigError, match=r"variant 'anchored' has no option speed; it has: .*batch.*reach"):
         variants.config_from_json("anchored", {"speed": 1})
     with pytest.raises(ConfigError, match="variant must be 'auto', one of anchored, wgan_gp"):
         variants.resolve(3)
