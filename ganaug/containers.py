@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -66,10 +67,11 @@ def from_file(table: pa.Table) -> Unpacked:
     names_of(table.column_names)
     pandas = table.schema.pandas_metadata or {}
     stored = [name for name in pandas.get("index_columns", []) if isinstance(name, str)]
-    if stored:
-        metadata = table.schema.metadata
-        table = table.drop_columns([n for n in stored if n in table.column_names])
-        table = table.replace_schema_metadata({k: v for k, v in metadata.items() if k != b"pandas"})
+    table = table.drop_columns([n for n in stored if n in table.column_names])
+    if pandas:
+        kept = [c for c in pandas["columns"] if c.get("field_name", c["name"]) not in stored]
+        described = json.dumps(pandas | {"columns": kept, "index_columns": []})
+        table = table.replace_schema_metadata((table.schema.metadata or {}) | {b"pandas": described.encode()})
     canonical, _, _ = from_arrow(table)
     empty = canonical.slice(0, 0).to_pandas()
     dtypes = []
@@ -165,8 +167,6 @@ def _series_of(y: Any) -> tuple[pd.Series, dict[str, Any]]:
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    if pa.types.is_dictionary(column.type):
-        column = column.unify_dictionaries()
     array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     if not isinstance(array, pa.DictionaryArray):
         return array

@@ -160,8 +160,6 @@ class TableSchema:
         pandas = self.arrow.pandas_metadata
         if pandas is not None:
             kept = {k: pandas[k] for k in ("columns", "column_indexes", "creator", "pandas_version") if k in pandas}
-            stored = [d for d in pandas.get("index_columns", []) if isinstance(d, str)]
-            kept["columns"] = [c for c in kept.get("columns", []) if c.get("field_name") not in stored]
             metadata = {"pandas": json.dumps(kept | {"index_columns": [], "attributes": {}})}
         fields = [pa.field(f.name, f.type, f.nullable) for f in self.arrow]
         return replace(self, arrow=pa.schema(fields, metadata=metadata))

@@ -2,9 +2,9 @@
 
 The value's rank u becomes z, the normal quantile of u, along at most ``max_knots`` knots (x_k, z_k) and linearly
 between them: the quantile transform (as scikit-learn's QuantileTransformer), with the normal quantile taken of
-the knots and not of the values, so that both ways are one search and one interpolation. Knots come back to the bit, and so do all whole positions unless
-neighbouring knots are more than some 1e12 steps apart (nanoseconds without a coarser grid, over years): there two
-positions can share one float64 score.
+the knots and not of the values, so that both ways are one search and one interpolation. Knots come back to the
+bit, and so do all whole positions unless neighbouring knots are more than some 1e12 steps apart (nanoseconds
+without a coarser grid, over years): there two positions can share one float64 score.
 """
 
 from __future__ import annotations

@@ -44,11 +44,18 @@ def test_integers_with_missing_values_come_back_as_pandas_reads_them(tmp_path: P
     read = read_table(str(tmp_path / "t.pq"))
     pd.testing.assert_frame_equal(read.schema.restore(read.table), pd.read_parquet(tmp_path / "t.pq"))
     assert read.table.schema.types == [pa.int64(), pa.bool_()]
+    complete = read.schema.restore(read.table.slice(0, 1))
+    assert complete.dtypes.tolist() == ["float64", "object"], "also where no value is missing by chance"
 
 
 def test_a_stored_pandas_index_is_no_feature(tmp_path: Path) -> None:
     FRAME.set_index("b").to_parquet(tmp_path / "named.parquet")
     FRAME.iloc[::2].to_parquet(tmp_path / "numbered.parquet")
+    FRAME.convert_dtypes().set_index("b").to_parquet(tmp_path / "dtypes.parquet")
+    read = read_table(tmp_path / "dtypes.parquet")
+    expected = pd.read_parquet(tmp_path / "dtypes.parquet").reset_index(drop=True)
+    pd.testing.assert_frame_equal(read.schema.restore(read.table), expected)
+    assert read.table.to_pandas().columns.tolist() == ["a", "c", "key"], "the metadata knows no index any more"
     assert read_table(tmp_path / "named.parquet").table.column_names == ["a", "c", "key"]
     assert read_table(tmp_path / "numbered.parquet").table.column_names == ["a", "b", "c", "key"]
 
@@ -70,6 +77,8 @@ def test_hive_partitions_become_columns(tmp_path: Path, table: pa.Table) -> None
     assert read.schema.classes.to_pylist() == [7, 8] and read.schema.feature_names == ["a", "b", "c"]
     one = read_table(tmp_path / "key=7")
     assert one.table.column_names == ["a", "b", "c"], "above the folder asked for, key=7 is a name like any other"
+    file = next((tmp_path / "key=7").iterdir())
+    assert read_table(file).table.column_names == ["a", "b", "c"]
     both = read_table(f"{tmp_path}/key=*/*.parquet")
     assert both.table.column("key").to_pylist() == [7, 7, 8, 8]
 

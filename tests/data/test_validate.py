@@ -79,6 +79,8 @@ def test_mixed_categories_and_matrices_too() -> None:
 def test_whole_and_broken_python_numbers_are_one_type() -> None:
     read = read_table(pd.DataFrame({"a": pd.Series([1, 2.5, np.float32(3), None], dtype=object)}))
     assert read.table["a"].to_pylist() == [1.0, 2.5, 3.0, None]
+    read = read_table(pd.DataFrame({"a": pd.Series([2**60 + 1, 0.5], dtype=object)}))
+    assert read.table["a"].to_pylist() == [2.0**60, 0.5]
 
 
 def test_cells_that_hold_no_plain_value() -> None:
