@@ -1,12 +1,12 @@
 """A data-augmentation component that says whether it helped.
 
 The public names are here: `augment`, `fit`, `measure_effect`, `write_parquet`, `Synthesizer`, `Augmentation`, `Effect`
-and `GANSampler`. The modules, in the order in which data take their way through them (imports point back up the list
-and never down it):
+and `GANSampler`. The modules, in the order in which data take their way through them:
 
-- `schema`: what one row is; JSON and back
 - `seeding`, `errors`, `progress`, `device`: named random streams; what can be wrong; what a wait looks like; where
   networks run
+- `arrays`, `frames`, `containers`, `stacking`: from what users hold to one Arrow table, and back
+- `schema`: what one row is; JSON and back
 - `data`: tables from pandas, Arrow, CSV and Parquet; splits; balanced batches; fingerprints
 - `encode`: columns -> numbers and back
 - `nets`, `losses`, `penalties`: the parts of a network and what it is trained for
@@ -14,15 +14,15 @@ and never down it):
 - `ema`, `checkpoint`, `monitor`, `trainer`: the one training loop
 - `synthesizer`: the fitted artefact; save, load, sample
 - `sampling`: how many rows of which class, and which of them to keep
-- `parquet`: the streaming writer
-- `fitting`: schema + encoder + variant + trainer -> synthesizer
-- `policy`: how many rows, which filter, or none: chosen on training rows alone
+- `fitting`, `parquet`: schema + encoder + variant + trainer -> synthesizer; the streaming writer
 - `metrics`, `learners`: arrays -> numbers; the classifiers that the check asks
+- `policy`: how many rows, which filter, or none: chosen on training rows alone
 - `evaluate`: the effect check and the fidelity of the rows
 - `report`: results -> JSON, Markdown, HTML
-- `runs`, `steps`, `augmentation`, `api`: a run's folder, its steps, its result, and the calls of one line
+- `request`, `plans`, `runs`, `steps`, `augmentation`, `api`: what is asked, how many rows that makes, a run's folder, its
+  steps, its result, and the calls of one line
 - `sampler`: `GANSampler`, an imbalanced-learn sampler
-- `terminal`, `cli`: the command line
+- `options`, `terminal`, `inspection`, `demo`, `cli`: the command line
 """
 
 from __future__ import annotations

@@ -62,13 +62,14 @@ def _stack_pandas(real: Any, made: Any, keep_index: bool) -> Any:
     return whole
 
 
-def _longer(index: pd.Index, n: int) -> pd.Index:
+def _longer(index: Any, n: int) -> pd.Index:
     """Return ``index`` with ``n`` labels more that no row of it has."""
     if index.equals(pd.RangeIndex(len(index))):
         return pd.RangeIndex(len(index) + n, name=index.name)
     if isinstance(index, pd.MultiIndex):
-        more: pd.Index = pd.MultiIndex.from_arrays([[None] * n] * index.nlevels, names=index.names)
-    elif pd.api.types.is_integer_dtype(index.dtype):
+        codes = [np.concatenate([c, np.full(n, -1, dtype=c.dtype)]) for c in index.codes]
+        return pd.MultiIndex(levels=index.levels, codes=codes, names=index.names)
+    if pd.api.types.is_integer_dtype(index.dtype):
         first = int(index.max()) + 1
         more = pd.Index(np.arange(first, first + n), dtype=index.dtype)
     elif pd.api.types.is_string_dtype(index.dtype):
