@@ -210,7 +210,7 @@ def _same(rows: Any, part: Part) -> bool:
 
 BUILT_IN: dict[str, Any] = {
     NOTHING: Nothing,
-    TUNED: lambda: Nothing(name=TUNED, label="Nothing, tuned threshold"),
+    TUNED: lambda: Nothing(name=TUNED, label="Tuned threshold"),
     "class_weights": ClassWeights,
     "random_oversampling": RandomOversampling,
     "smote": Smote,

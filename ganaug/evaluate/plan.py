@@ -174,7 +174,7 @@ def _inner(rows: Rows, train: np.ndarray, n_splits: int, seed: int, notes: list[
 
 def _given_folds(cv: Any, rows: Rows) -> list[tuple[np.ndarray, np.ndarray]]:
     n = len(rows.codes)
-    if hasattr(cv, "split"):
+    if hasattr(cv, "split") and not isinstance(cv, str):
         pairs = list(cv.split(np.zeros((n, 1)), rows.codes, rows.groups))
     elif isinstance(cv, Iterable) and not isinstance(cv, str | dict):
         pairs = list(cv)

@@ -1,0 +1,146 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+
+from ganaug.data import read_table
+from ganaug.errors import ConfigError
+from ganaug.learners import LeakError
+from ganaug.policy import Candidate, GanAugmenter, Policy, draw_candidate, select
+from tests.evaluate.augmenters import Jitter
+
+NONE, ALL = Candidate(ratio=0), Candidate(ratio=1)
+
+
+def rows(n=80, features=60, share=0.4, seed=0):
+    x, y = make_classification(
+        n + 3000,
+        features,
+        n_informative=features,
+        n_redundant=0,
+        n_clusters_per_class=1,
+        weights=[1 - share],
+        class_sep=1.2,
+        random_state=seed,
+    )
+    frame = pd.DataFrame(x, columns=[f"x{i}" for i in range(features)]).assign(y=y)
+    read = read_table(frame, target="y", id_columns=[])
+    return read, read.table.slice(0, n).combine_chunks(), read.table.slice(n).combine_chunks()
+
+
+class Stub:
+    """Draws its rows from a table: of the class asked for, each with the label it really has."""
+
+    def __init__(self, table, schema):
+        self.table, self.schema = table, schema
+
+    def sample_table(self, labels, *, seed):
+        codes = self.schema.label_codes(self.table)
+        rng = np.random.default_rng(seed)
+        return self.table.take(np.array([rng.choice(np.flatnonzero(codes == c)) for c in labels], dtype=np.int64))
+
+
+def policy(source, candidates=(NONE, ALL), rows_of=None):
+    """Return a policy whose generators are stubs that draw from ``source``."""
+    given = []
+
+    class Fake(Policy):
+        def fit_many(self, tables, schema, seeds, *, device="auto", progress=None):
+            given.append(list(tables))
+            return [Stub(source if source is not None else table, schema) for table in tables]
+
+        def counts(self, candidate, codes, schema):
+            return {code: int(candidate.ratio * (rows_of or 500)) for code in range(schema.n_classes)}
+
+    return Fake(candidates=candidates), given
+
+
+def test_fresh_real_rows_are_chosen_where_rows_are_scarce():
+    read, table, pool = rows()
+    chosen, given = policy(pool)
+    found = select(table, read.schema, policy=chosen, seed=0, estimator=LinearDiscriminantAnalysis(), n_jobs=1)
+    assert found.candidate is ALL and found.expected > found.margin > 0
+    assert [len(tables) for tables in given] == [3]
+    held_out = [set(table["x0"].to_pylist()) - set(t["x0"].to_pylist()) for t in given[0]]
+    assert sum(map(len, held_out)) == 80 and set.union(*held_out) == set(table["x0"].to_pylist())
+
+
+def test_copies_of_training_rows_are_not_chosen():
+    read, table, _ = rows(n=120, features=4)
+    chosen, _ = policy(None)
+    found = select(table, read.schema, policy=chosen, seed=0, estimator=LogisticRegression(), n_jobs=1)
+    assert found.candidate is NONE and found.expected == 0
+
+
+def test_the_choice_is_the_same_again():
+    read, table, pool = rows(n=60, features=10)
+    options = {"seed": 3, "estimator": LogisticRegression(), "n_jobs": 1}
+    first, again = (select(table, read.schema, policy=policy(pool)[0], **options) for _ in range(2))
+    assert first == again
+
+
+def test_generators_that_know_held_out_rows_are_refused():
+    read, table, _ = rows(n=60, features=4)
+    chosen, _ = policy(table)
+    with pytest.raises(LeakError):
+        select(table, read.schema, policy=chosen, seed=0, estimator=LogisticRegression(), n_jobs=1)
+
+
+def test_too_few_rows_to_choose_leave_the_data_alone():
+    read, table, pool = rows(n=20, features=4)
+    codes = read.schema.label_codes(table)
+    few = table.take(np.concatenate([np.flatnonzero(codes == 0), np.flatnonzero(codes == 1)[:1]]))
+    found = select(few, read.schema, policy=policy(pool)[0], seed=0, n_jobs=1)
+    assert found.candidate is NONE and "too few to split" in found.reason
+
+
+def test_without_a_target_there_is_nothing_to_choose_by():
+    read = read_table(pd.DataFrame({"x": np.arange(30.0)}), id_columns=[])
+    found = select(read.table, read.schema, policy=Policy(), seed=0)
+    assert found.index == 0 and "without a target" in found.reason
+
+
+def test_the_filter_keeps_the_rows_that_look_like_their_class():
+    read, table, pool = rows(n=200, features=5)
+    codes = read.schema.label_codes(pool)
+    # A generator that gives rows of either class under the label asked for: half of them are wrong.
+    labels = pool["y"].to_numpy()
+
+    class Confused:
+        def sample_table(self, asked, *, seed):
+            chosen = np.random.default_rng(seed).choice(len(pool), len(asked))
+            drawn = pool.take(chosen)
+            self.right = codes[chosen] == asked
+            return drawn.set_column(drawn.column_names.index("y"), "y", [asked])
+
+    augmenter = GanAugmenter(sampling_strategy={0: 300, 1: 300})
+    generator = Confused()
+    plain = draw_candidate(augmenter, ALL, generator, table, read.schema, seed=0)
+    kept = draw_candidate(augmenter, Candidate(ratio=1, keep=0.5), generator, table, read.schema, seed=0)
+    truth = dict(zip(pool["x0"].to_pylist(), labels, strict=True))
+
+    def right(rows):
+        return np.mean([truth[x] == y for x, y in zip(rows["x0"].to_pylist(), rows["y"].to_pylist(), strict=True)])
+
+    assert len(plain) == len(kept)
+    assert right(plain) == pytest.approx(0.5, abs=0.1)
+    assert right(kept) > 0.85
+
+
+def test_amounts_by_hand():
+    read, table, _ = rows(n=100, features=3, share=0.2)
+    codes = np.array([0] * 80 + [1] * 20)
+    augmenter = GanAugmenter()
+    assert augmenter.counts(Candidate(ratio=0.25), codes, read.schema) == {0: 0, 1: 15}
+    fixed = GanAugmenter(sampling_strategy={1: 50})
+    assert fixed.counts(fixed.candidates[0], codes, read.schema)[1] == 30
+    assert len(draw_candidate(augmenter, NONE, Jitter(table, read.schema), table, read.schema, seed=0)) == 0
+
+
+def test_a_policy_needs_nothing_and_something_else():
+    with pytest.raises(ConfigError, match="must begin with"):
+        Policy(candidates=(ALL, NONE))
+    with pytest.raises(ConfigError, match="must begin with"):
+        Policy(candidates=(NONE,))
