@@ -19,8 +19,8 @@ and `GANSampler`. The modules, in the order in which data take their way through
 - `policy`: how many rows, which filter, or none: chosen on training rows alone
 - `evaluate`: the effect check and the fidelity of the rows
 - `report`: results -> JSON, Markdown, HTML
-- `request`, `plans`, `runs`, `steps`, `augmentation`, `api`: what is asked, how many rows that makes, a run's folder, its
-  steps, its result, and the calls of one line
+- `request`, `plans`, `runs`, `steps`, `augmentation`, `api`: what is asked, how many rows that makes, a run's folder,
+  its steps, its result, and the calls of one line
 - `sampler`: `GANSampler`, an imbalanced-learn sampler
 - `options`, `terminal`, `inspection`, `demo`, `cli`: the command line
 """

@@ -67,8 +67,9 @@ def _longer(index: Any, n: int) -> pd.Index:
     if index.equals(pd.RangeIndex(len(index))):
         return pd.RangeIndex(len(index) + n, name=index.name)
     if isinstance(index, pd.MultiIndex):
-        codes = [np.concatenate([c, np.full(n, -1, dtype=c.dtype)]) for c in index.codes]
-        return pd.MultiIndex(levels=index.levels, codes=codes, names=index.names)
+        levels: Any = index.levels
+        codes: Any = [np.concatenate([c, np.full(n, -1, dtype=c.dtype)]) for c in index.codes]
+        return pd.MultiIndex(levels=levels, codes=codes, names=index.names)
     if pd.api.types.is_integer_dtype(index.dtype):
         first = int(index.max()) + 1
         more = pd.Index(np.arange(first, first + n), dtype=index.dtype)
