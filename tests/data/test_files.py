@@ -55,7 +55,8 @@ def test_a_stored_pandas_index_is_no_feature(tmp_path: Path) -> None:
     read = read_table(tmp_path / "dtypes.parquet")
     expected = pd.read_parquet(tmp_path / "dtypes.parquet").reset_index(drop=True)
     pd.testing.assert_frame_equal(read.schema.restore(read.table), expected)
-    assert read.table.to_pandas().columns.tolist() == ["a", "c", "key"], "the metadata knows no index any more"
+    metadata = read.schema.arrow.pandas_metadata
+    assert metadata["index_columns"] == [] and [c["name"] for c in metadata["columns"]] == ["a", "c", "key"]
     assert read_table(tmp_path / "named.parquet").table.column_names == ["a", "c", "key"]
     assert read_table(tmp_path / "numbered.parquet").table.column_names == ["a", "b", "c", "key"]
 

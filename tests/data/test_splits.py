@@ -78,6 +78,13 @@ def test_the_largest_bundles_are_dealt_first() -> None:
         assert [len(test) for test in held_out(folds)] == [10, 10]
 
 
+def test_the_odd_row_goes_to_the_smallest_fold() -> None:
+    codes, groups = np.repeat([1, 0], [10, 5]), np.array([0] * 10 + [1, 1, 2, 3, 4])
+    for seed in range(10):
+        folds = stratified_folds(codes, n_splits=2, seed=seed, groups=groups)
+        assert sorted(len(test) for test in held_out(folds)) == [3, 12]
+
+
 def test_small_classes_go_to_different_folds() -> None:
     folds = stratified_folds(CODES, n_splits=5, seed=1)
     assert sorted((CODES[test] == 2).sum() for test in held_out(folds)) == [0, 1, 1, 1, 1]
