@@ -28,7 +28,7 @@ from ganaug.variants import anchored, wgan_gp
 FEW = anchored.Config(steps=12)
 """So that what trains many times takes seconds."""
 SAMPLERS = [
-    GANSampler(sampling_strategy="auto", random_state=0),
+    GANSampler(sampling_strategy="auto", variant=FEW, random_state=0),
     GANSampler(variant=FEW, estimator=LogisticRegression(), random_state=0),
 ]
 
