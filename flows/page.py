@@ -37,6 +37,7 @@ class PageProgress:
         self._clock = clock
         self._artifacts: dict[str, UUID] = {}
         self._told: dict[str, float] = {}
+        self._percent: dict[str, float] = {}
 
     def __call__(self, work: str, done: int, total: int) -> None:
         """Show that ``done`` of ``total`` units of ``work`` are done."""
@@ -45,7 +46,16 @@ class PageProgress:
         if work in self._told and not finished and now - self._told[work] < self._interval:
             return
         self._told[work] = now
-        percent = 100.0 if finished else 100.0 * done / total
+        self._tell(work, 100.0 if finished else 100.0 * done / total)
+
+    def finish(self) -> None:
+        """Show that everything begun is done; some work turns out to be less than was foreseen."""
+        for work, percent in list(self._percent.items()):
+            if percent < 100:
+                self._tell(work, 100.0)
+
+    def _tell(self, work: str, percent: float) -> None:
+        self._percent[work] = percent
         try:
             if work in self._artifacts:
                 update_progress_artifact(self._artifacts[work], progress=percent)

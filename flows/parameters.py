@@ -29,7 +29,7 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "CSV or Parquet: a file, a folder, hive partitions or a glob, as a local path or an fsspec URL.",
         min_length=1,
     )
-    target: str | None = _field(1, "Column with the classes. Empty: the rows are one class.", None)
+    target: str | None = _field(1, "Column with the classes. None: the rows are one class.", None)
     out: str = _field(2, "Folder for the results: a new one, an empty one, or that of this very run.", min_length=1)
     sampling_strategy: Strategy | Ratio | dict[str, Count] = _field(
         3,
@@ -44,10 +44,10 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         5, "Whether to measure the effect on real rows, and how closely.", "quick"
     )
     id_columns: list[str] | None = _field(
-        6, "Columns that are identifiers or free text and not learnt. Empty: detected, with a warning.", None
+        6, "Columns that are identifiers or free text and not learnt. None: detected, with a warning.", None
     )
     groups: str | None = _field(7, "Column whose equal values stay on one side of every split.", None)
-    scoring: str | None = _field(8, "A scikit-learn scorer. Empty: average precision.", None)
+    scoring: str | None = _field(8, "A scikit-learn scorer. None: average precision.", None)
     random_state: int = _field(9, "Same seed and versions, same bits.", 0, ge=0)
     device: Literal["auto", "cpu", "cuda"] = _field(10, "Where the networks train.", "auto")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +80,8 @@ def read(request: AugmentRequest) -> dict[str, Any]:
 @_step
 def choose(request: AugmentRequest) -> dict[str, Any]:
     """Decide how many synthetic rows of which class."""
-    run = _begin(request)
-    planned = steps.plan(run)
+    with _opened(request) as run:
+        planned = steps.plan(run)
     names = run.rows.schema.class_names()
     counts = {names[code]: n for code, n in planned.counts.items() if n}
     reason = "as asked" if planned.choice is None else planned.choice.reason
@@ -90,7 +92,8 @@ def choose(request: AugmentRequest) -> dict[str, Any]:
 @_step
 def check(request: AugmentRequest) -> dict[str, Any] | None:
     """Measure the effect on real rows that nothing has seen; None where no check was asked for."""
-    effect = steps.check(_begin(request))
+    with _opened(request) as run:
+        effect = steps.check(run)
     if effect is None:
         return None
     _log.info("%s: %s", effect.verdict, effect.sentence)
@@ -100,14 +103,16 @@ def check(request: AugmentRequest) -> dict[str, Any] | None:
 @_step
 def train(request: AugmentRequest) -> dict[str, Any]:
     """Fit the generator to all rows and save it."""
-    synthesizer = steps.train(_begin(request))
+    with _opened(request) as run:
+        synthesizer = steps.train(run)
     return {"variant": synthesizer.variant, "path": str(Path(request.out) / "synthesizer")}
 
 
 @_step
 def sample(request: AugmentRequest) -> dict[str, Any]:
     """Draw what the plan and the verdict leave into a Parquet data set."""
-    rows = len(steps.draw(_begin(request)))
+    with _opened(request) as run:
+        rows = len(steps.draw(run))
     _log.info("%d synthetic rows written", rows)
     return {"rows": rows, "path": str(Path(request.out) / "synthetic" / DATA)}
 
@@ -115,16 +120,20 @@ def sample(request: AugmentRequest) -> dict[str, Any]:
 @_step
 def report(request: AugmentRequest) -> dict[str, Any]:
     """Write the report, close the run, and show the verdict on the page."""
-    run = _begin(request)
-    augmentation.finish(run)
+    with _opened(request) as run:
+        augmentation.finish(run)
     folder = Path(request.out)
     text = (folder / "report.md").read_text(encoding="utf-8")
     show_verdict(f"{text}\n\nEverything lies in `{folder.absolute()}`.", steps.to_json(steps.check(run)))
     return {"decision": augmentation.summarise(run)["decision"], "path": str(folder / "report.html")}
 
 
-def _begin(request: AugmentRequest) -> Run:
-    """Open the run again; the data must still be those that were read first."""
+@contextmanager
+def _opened(request: AugmentRequest) -> Iterator[Run]:
+    """Open the run again, its progress on the page; the data must still be those that were read first."""
+    progress = PageProgress()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # `read` has told
-        return steps.begin(request.data, request.to_library(), out=request.out, progress=PageProgress())
+        run = steps.begin(request.data, request.to_library(), out=request.out, progress=progress)
+    yield run
+    progress.finish()

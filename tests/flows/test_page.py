@@ -69,6 +69,18 @@ def test_progress_is_told_at_most_once_an_interval_and_at_the_end(server: Server
     ]
 
 
+def test_what_turns_out_to_be_less_than_foreseen_is_shown_as_done_at_the_end(server: Server) -> None:
+    progress = page.PageProgress()
+    progress("training", 2, 2)
+    progress("classifiers", 1, 4)
+    progress.finish()
+    assert server.told == [
+        ("progress-training", 100.0),
+        ("progress-classifiers", 25.0),
+        ("progress-classifiers", 100.0),
+    ]
+
+
 def test_each_kind_of_work_has_its_own_artifact_under_a_key_that_prefect_accepts(server: Server) -> None:
     progress = page.PageProgress()
     progress("effect: 5 Folds", 1, 4)
