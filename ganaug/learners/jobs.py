@@ -127,6 +127,17 @@ class Runner:
         """Return the mean over learners of the mean seconds a fit took, 0 before the first."""
         return float(np.mean([np.mean(s) for s in self._timed.values()])) if self._timed else 0.0
 
+    def probe(self, jobs: Sequence[Job]) -> None:
+        """Fit only to learn what a fit of each learner costs."""
+        for job in jobs:
+            self._timed.setdefault(job.learner.name, []).append(job.run().seconds)
+
+    def finish(self) -> None:
+        """Tell that no more fits will come, though fewer were needed than were announced."""
+        if self.done < self.total:
+            self.total = self.done
+            self._progress(self._work, self.done, self.total)
+
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Return what every job found, in order."""
         found: dict[int, Outcome] = {}
