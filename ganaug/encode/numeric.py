@@ -1,10 +1,11 @@
 """Number-like columns: one continuous dimension that is close to normal, and a state (value, spike, missing).
 
-The value's rank u becomes z, the normal quantile of u, along at most ``max_knots`` knots (x_k, z_k) and linearly
-between them: the quantile transform (as scikit-learn's QuantileTransformer), with the normal quantile taken of
-the knots and not of the values, so that both ways are one search and one interpolation. Knots come back to the
-bit, and so do all whole positions unless neighbouring knots are more than some 1e12 steps apart (nanoseconds
-without a coarser grid, over years): there two positions can share one float64 score.
+A value becomes a score z along at most ``max_knots`` knots (x_k, z_k) and linearly between them, so that both ways
+are one search and one interpolation. The scores of the knots are half normal quantiles of their ranks (as scikit-
+learn's QuantileTransformer) and half their positions: ranks alone put two clusters of values side by side, however
+far they lie apart, and a generator that misses the border by a hair lands in the other one. Spikes are no part of the
+continuum. Knots come back to the bit, and so do all whole positions unless neighbouring knots are more than some 1e12
+steps apart (nanoseconds without a coarser grid, over years): there two positions can share one float64 score.
 """
 
 from __future__ import annotations
@@ -54,9 +55,13 @@ class NumericColumn:
             return None
         least = max(ATOM_SHARE * n, PRIVATE_ROWS if private else 0)
         atoms = values[counts >= least] if len(values) > 1 else values[:0]
+        rest = ~np.isin(values, atoms)
+        if rest.sum() >= 2 and counts[rest].sum() >= (3 * PRIVATE_ROWS if private else 2):
+            values, counts = values[rest], counts[rest]
         ranks = np.cumsum(counts)
+        n = int(ranks[-1])
         kept = _private_knots(ranks, n) if private else _knots(values, ranks, n, max_knots)
-        scores = ndtri((ranks[kept] - counts[kept] / 2) / n)
+        scores = _scores(values, counts)[kept]
         return cls(name=name, type=array.type, axis=axis, knots=values[kept], z=scores, atoms=atoms, missing=missing)
 
     def encode(self, array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
@@ -102,6 +107,30 @@ class NumericColumn:
 
 
 # ---------------------------------------------------------------------------------------------- knots
+def _scores(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the scores of sorted ``values`` that occur ``counts`` times: increasing, of variance 1 over the rows.
+
+    Half is the normal quantile of the mid-rank, half the inverse hyperbolic sine of the position in robust units, which
+    is linear in the bulk and logarithmic in heavy tails.
+    """
+    ranks = np.cumsum(counts)
+    scores = _standardised(ndtri((ranks - counts / 2) / ranks[-1]), counts)
+    quarter, middle, three = (float(values[np.searchsorted(ranks, q * ranks[-1])]) for q in (0.25, 0.5, 0.75))
+    unit = (three / 4 - quarter / 4) / 1.349  # by four, as the distance of two finite numbers need not be finite
+    if unit > 0:
+        with np.errstate(over="ignore"):
+            positions = np.arcsinh((values.astype(np.float64) / 4 - middle / 4) / unit)
+        if np.isfinite(positions).all():
+            scores = _standardised(scores + _standardised(positions, counts), counts)
+    return scores
+
+
+def _standardised(scores: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    centred = scores - np.average(scores, weights=counts)
+    spread = np.sqrt(np.average(centred**2, weights=counts))
+    return centred / spread if spread > 0 else centred
+
+
 def _knots(values: np.ndarray, ranks: np.ndarray, n: int, max_knots: int) -> np.ndarray:
     """Return which of the sorted ``values`` become knots: all of few, else half even in rank and half in score."""
     if len(values) <= max_knots:

@@ -110,7 +110,7 @@ def test_a_spike_or_missing_value_is_kept_whole_and_never_averaged() -> None:
     frame = pd.DataFrame({"x": value, "y": rng.normal(size=200), "label": ["a", "b"] * 100})
     frame.loc[::7, "x"] = np.nan
     read = read_table(frame, target="label")
-    for config in (anchored.Config(steps=40), wgan_gp.Config(steps=40)):
+    for config in (anchored.Config(steps=40), wgan_gp.Config(steps=300)):
         rows = fitting.fit(read.table, read.schema, variant=config, seed=0).sample(2000, random_state=0)
         x = rows["x"].dropna()
         assert (x == 100).mean() > 0.1
