@@ -175,7 +175,7 @@ def test_a_sampler_that_takes_tables_gets_the_users_columns():
 
     frame = table().assign(colour=np.where(np.arange(120) % 2, "red", "blue"))[["x0", "x1", "x2", "x3", "colour", "y"]]
     measure_effect(frame, target="y", augmenter=Tables(), cv=2, arms=[], **QUICK)
-    assert seen[0] == (["x0", "x1", "x2", "x3", "colour"], np.dtype(object), ["no", "yes"])
+    assert seen[0] == (["x0", "x1", "x2", "x3", "colour"], frame["colour"].dtype, ["no", "yes"])
 
 
 def test_a_pipeline_gets_frames_and_every_arm_still_runs():
