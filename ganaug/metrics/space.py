@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from scipy.special import ndtri
 
 from ganaug.encode import TableEncoder
+from ganaug.encode.numeric import NumericColumn
 from ganaug.metrics.columns import is_number
 from ganaug.schema import TableSchema
 
@@ -29,6 +31,9 @@ class MetricSpace:
     encoder: TableEncoder
     nullable: tuple[str, ...]
     categories: tuple[int, ...]
+    ranks: dict[str, tuple[np.ndarray, np.ndarray]]
+    """Of every number that has an axis: the encoder's scores in the table fitted on, increasing, and the normal scores
+    of their ranks."""
 
     @classmethod
     def fit(cls, table: pa.Table, schema: TableSchema) -> MetricSpace:
@@ -42,6 +47,7 @@ class MetricSpace:
             encoder=encoder,
             nullable=tuple(name for name in numbers if 0 < table[name].null_count < len(table)),
             categories=tuple(k for k in range(len(encoder.layout.widths)) if k not in states),
+            ranks=_ranks(encoder, table),
         )
 
     def points(self, table: pa.Table) -> np.ndarray:
@@ -53,5 +59,22 @@ class MetricSpace:
             (codes[:, k, None] == np.arange(self.encoder.layout.widths[k])).astype(np.float32) / np.float32(np.sqrt(2))
             for k in self.categories
         ]
-        columns = [encoded.continuous.astype(np.float32), *(column[:, None] for column in missing), *hot]
-        return np.concatenate(columns, axis=1)
+        numbers = np.zeros(encoded.continuous.shape, dtype=np.float32)  # a missing value is in the middle
+        for j, (name, ranks) in enumerate(self.ranks.items()):
+            present = _present(table, name)
+            numbers[present, j] = np.interp(encoded.continuous[present, j], *ranks)
+        return np.concatenate([numbers, *(column[:, None] for column in missing), *hot], axis=1)
+
+
+def _ranks(encoder: TableEncoder, table: pa.Table) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the distinct scores of every number, and the normal scores of the middles of their ranks."""
+    names = [part.name for part in encoder.parts if isinstance(part, NumericColumn)]
+    ranks = {}
+    for name, scores in zip(names, encoder.encode(table).continuous.T, strict=True):
+        distinct, counts = np.unique(scores[_present(table, name)], return_counts=True)
+        ranks[name] = distinct, ndtri((np.cumsum(counts) - counts / 2) / counts.sum())
+    return ranks
+
+
+def _present(table: pa.Table, name: str) -> np.ndarray:
+    return np.asarray(table[name].is_valid().combine_chunks(), dtype=bool)
