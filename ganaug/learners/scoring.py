@@ -86,8 +86,9 @@ class Scoring:
         """Tell whether the score depends on the decisions, so that a tuned threshold can change it."""
         if self.scorer is None:
             return False
-        grid = self._grid(codes, proba)
-        return self.score(codes, proba, grid[0]) != self.score(codes, proba, grid[-1])
+        # Not at the two ends alone: deciding for nobody and for everybody may score the same.
+        few = np.unique(np.quantile(self._grid(codes, proba), np.linspace(0, 1, 6), method="nearest"))
+        return len({self.score(codes, proba, setting) for setting in few}) > 1
 
     def tune(self, codes: np.ndarray, proba: np.ndarray) -> float:
         """Return the setting with the best score; of equal ones the closest to the untuned one."""

@@ -12,7 +12,7 @@ from imblearn.over_sampling import SMOTE, BorderlineSMOTE
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GroupKFold, RepeatedStratifiedKFold, StratifiedKFold, TimeSeriesSplit
@@ -81,6 +81,15 @@ def test_everything_is_the_same_again_and_for_any_number_of_workers(monkeypatch)
     first = timeless()
     assert first == timeless(n_jobs=2)
     assert first["folds"] != timeless(random_state=1)["folds"]
+
+
+def test_arms_share_the_seeds_of_their_classifiers():
+    # Weights of 1 change nothing but the arm's name: any difference would come from another seed.
+    frame = table(80)
+    frame["y"] = ["no", "yes"] * 40
+    options = QUICK | {"estimator": ExtraTreesClassifier(10)}
+    effect = measure_effect(frame, target="y", augmenter=noise_free, arms=["class_weights"], cv=2, **options)
+    assert arm(effect, "class_weights")["difference"] == 0
 
 
 def test_the_result_goes_to_json_and_back_and_into_a_table():

@@ -1,0 +1,49 @@
+import numpy as np
+import pandas as pd
+import pytest
+from imblearn.over_sampling import SMOTE
+
+from ganaug.data import read_table
+from ganaug.errors import ConfigError
+from ganaug.evaluate.ours import make_ours
+from ganaug.policy import Candidate, GanAugmenter, Policy
+from tests.evaluate.augmenters import Jittering
+
+
+@pytest.fixture
+def rows():
+    frame = pd.DataFrame({"x": np.arange(100.0) + 0.5, "y": ["a"] * 80 + ["b"] * 20})
+    return read_table(frame, target="y", id_columns=[])
+
+
+def test_names_of_augmenters(rows):
+    assert isinstance(make_ours("policy", rows).augmenter, Policy)
+    variant = make_ours("wgan_gp", rows)
+    assert (variant.name, variant.augmenter.variant, len(variant.augmenter.candidates)) == ("wgan_gp", "wgan_gp", 1)
+    assert make_ours("smote", rows).name == "smote*"
+    assert make_ours(SMOTE(), rows).name == "smote*"
+    with pytest.raises(ConfigError, match="policy, auto, anchored, wgan_gp"):
+        make_ours("gan", rows)
+
+
+def test_counts_for_all_rows_become_shares_for_a_fold(rows):
+    # 40 rows of b asked for, 20 of them real: one synthetic row a real one, in a fold of 16 real rows as well.
+    augmenter = make_ours(GanAugmenter(sampling_strategy={"b": 40}), rows).augmenter
+    fold = np.array([0] * 64 + [1] * 16)
+    assert augmenter.counts(augmenter.candidates[0], fold, rows.schema) == {0: 0, 1: 16}
+    balanced = make_ours(GanAugmenter(sampling_strategy="auto"), rows).augmenter
+    assert balanced.counts(balanced.candidates[0], fold, rows.schema) == {0: 0, 1: 48}
+
+
+def test_objects_with_fit_many_bring_what_they_have(rows):
+    made = make_ours(Jittering(), rows)
+    assert made.name == "jittering" and len(made.augmenter.candidates) == 4
+
+    class Plain:
+        def fit_many(self, tables, schema, seeds):
+            return ["generator"] * len(tables)
+
+    plain = make_ours(Plain(), rows).augmenter
+    assert plain.candidates == (Candidate(ratio=1.0),)
+    assert plain.fit_many([rows.table] * 2, rows.schema, [1, 2], device="cpu") == ["generator"] * 2
+    assert plain.counts(plain.candidates[0], np.array([0] * 8 + [1] * 2), rows.schema) == {0: 0, 1: 6}
