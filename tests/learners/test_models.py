@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import LinearSVC
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from ganaug.errors import ConfigError
 from ganaug.learners import DEFAULT_LEARNERS, Job, Learner, Runner, Training, fit_predict, own_learner
@@ -125,7 +125,10 @@ class CountsThreads(LogisticRegression):
 def test_every_fit_has_one_thread(rows):
     x, codes = rows
     learner = Learner(name="t", strength="own", estimator=CountsThreads())
-    assert (fit_predict(learner, x, codes, None, x, 2, 0) == 1).all()
+    with threadpool_limits(2):
+        assert max(i["num_threads"] for i in threadpool_info()) == 2
+        assert (fit_predict(learner, x, codes, None, x, 2, 0) == 1).all()
+        assert max(i["num_threads"] for i in threadpool_info()) == 2
 
 
 def jobs(rows, n):
