@@ -49,20 +49,19 @@ def augment(request: AugmentRequest) -> State[dict[str, Any]]:
     """
     logging.getLogger("ganaug").setLevel(logging.INFO)
     try:
-        done = {
-            "data": tasks.read(request),
-            "plan": tasks.choose(request),
-            "effect": tasks.check(request),
-            "synthesizer": tasks.train(request),
-            "synthetic": tasks.sample(request),
-            "report": tasks.report(request),
-        }
+        data = tasks.read(request)
+        plan = tasks.choose(request, wait_for=[data])
+        effect = tasks.check(request, wait_for=[data])
+        synthesizer = tasks.train(request, wait_for=[data])
+        synthetic = tasks.sample(request, wait_for=[plan, effect, synthesizer])
+        report = tasks.report(request, wait_for=[synthetic])
     except tuple(REFUSALS) as error:
         name = next(name for kind, name in REFUSALS.items() if isinstance(error, kind))
         return Failed(name=name, message=str(error), data=error)
-    effect = done["effect"]
+    done = {"data": data, "plan": plan, "effect": effect}
+    done |= {"synthesizer": synthesizer, "synthetic": synthetic, "report": report}
     if effect is None:
-        return Completed(name="Augmented", message=done["report"]["decision"], data=done)
+        return Completed(name="Augmented", message=report["decision"], data=done)
     return Completed(name=effect["verdict"].capitalize(), message=effect["sentence"], data=done)
 
 

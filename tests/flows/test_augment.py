@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import UUID
 
 import pandas as pd
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from flows import tasks
 from flows.augment import augment, run
@@ -24,6 +26,15 @@ def artifacts() -> dict[str, str]:
         return {artifact.key: artifact.type for artifact in client.read_artifacts()}
 
 
+def graph(flow_run: UUID) -> dict[str, list[str]]:
+    """Return task -> the tasks that it waits for."""
+    with get_client(sync_client=True) as client:
+        made = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run])))
+    names = {task.id: task.name.partition("-")[0] for task in made}
+    waits = {names[task.id]: task.task_inputs.get("wait_for", []) for task in made}
+    return {name: sorted(names[source.id] for source in sources) for name, sources in waits.items()}
+
+
 def test_a_table_goes_in_and_parquet_a_report_and_a_named_state_come_out(request_: AugmentRequest, table: Path) -> None:
     state = augment(request_, return_state=True)
     assert state.is_completed() and state.name == "Augmented"
@@ -39,6 +50,10 @@ def test_a_table_goes_in_and_parquet_a_report_and_a_named_state_come_out(request
     shown = artifacts()
     assert shown["verdict"] == "markdown"
     assert "progress" in {kind for key, kind in shown.items() if key.endswith("-training")}
+
+    steps = graph(state.state_details.flow_run_id)
+    assert all("read" in steps[name] for name in ("choose", "check", "train"))
+    assert {"choose", "train"} <= set(steps["sample"]) and "sample" in steps["report"]
 
     again = augment(request_)
     assert again == result, "the same words return what is there"
