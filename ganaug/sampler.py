@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_array, check_consistent_length, valid
 
 from ganaug import plans, seeding, variants
 from ganaug.data import read_table
+from ganaug.policy import GanAugmenter, Policy
 from ganaug.stacking import stack
 
 __all__ = ["GANSampler"]
@@ -155,6 +156,13 @@ class GANSampler(BaseSampler):
         X, y, one_hot = self._check_X_y(X, y)
         X_res, y_res = self._fit_resample(X, y)
         return container.transform(X_res, label_binarize(y_res, classes=np.unique(y)) if one_hot else y_res)
+
+    def as_augmenter(self) -> GanAugmenter:
+        """Return the same generator for `measure_effect`, which trains those of all folds side by side."""
+        self._validate_params()
+        if isinstance(self.sampling_strategy, str) and self.sampling_strategy == "policy":
+            return Policy(variant=self.variant, name="gan_sampler")
+        return GanAugmenter(variant=self.variant, sampling_strategy=self.sampling_strategy, name="gan_sampler")
 
     def _fit_resample(self, X, y, **params):
         """Return checked rows with synthetic ones after them."""

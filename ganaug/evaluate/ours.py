@@ -31,6 +31,8 @@ def make_ours(augmenter: Any, rows: TableData) -> Ours:
         return _named(augmenter)
     if isinstance(augmenter, type):
         raise TypeError(f"augmenter must be an object, not a class: write {augmenter.__name__}(...)")
+    if hasattr(augmenter, "as_augmenter"):
+        augmenter = augmenter.as_augmenter()
     if isinstance(augmenter, GanAugmenter):
         return _gan(augmenter, rows)
     if hasattr(augmenter, "fit_many"):

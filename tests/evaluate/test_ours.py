@@ -7,6 +7,7 @@ from ganaug.data import read_table
 from ganaug.errors import ConfigError
 from ganaug.evaluate.ours import make_ours
 from ganaug.policy import Candidate, GanAugmenter, Policy
+from ganaug.sampler import GANSampler
 from tests.evaluate.augmenters import Jittering
 
 
@@ -33,6 +34,14 @@ def test_counts_for_all_rows_become_shares_for_a_fold(rows):
     assert augmenter.counts(augmenter.candidates[0], fold, rows.schema) == {0: 0, 1: 16}
     balanced = make_ours(GanAugmenter(sampling_strategy="auto"), rows).augmenter
     assert balanced.counts(balanced.candidates[0], fold, rows.schema) == {0: 0, 1: 48}
+
+
+def test_our_sampler_is_judged_with_all_folds_trained_side_by_side(rows):
+    policy = make_ours(GANSampler(variant="wgan_gp"), rows)
+    assert isinstance(policy.augmenter, Policy) and policy.augmenter.variant == "wgan_gp"
+    assert policy.name == "gan_sampler"
+    counts = make_ours(GANSampler(sampling_strategy={"b": 40}), rows).augmenter
+    assert counts.counts(counts.candidates[0], np.array([0] * 64 + [1] * 16), rows.schema) == {0: 0, 1: 16}
 
 
 def test_objects_with_fit_many_bring_what_they_have(rows):
