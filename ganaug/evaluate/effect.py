@@ -55,9 +55,10 @@ def measure_effect(
     Args:
         data: as for `ganaug.augment`.
         target: the column of classes.
-        augmenter: ``"policy"``, a variant's name, a `GANSampler`, a `Policy` or `GanAugmenter`, any object with ``fit_many(tables,
-            schema, seeds)`` (fitted generators offer ``sample_table(codes, *, seed)``), the name of a cheap arm, an
-            imbalanced-learn sampler, or a callable (X: DataFrame, y: Series, random_state: int) -> (X, y).
+        augmenter: ``"policy"``, a variant's name, a `GANSampler`, a `Policy` or `GanAugmenter`, any object with
+            ``fit_many(tables, schema, seeds)`` (fitted generators offer ``sample_table(codes, *, seed)``), the name of
+            a cheap arm, an imbalanced-learn sampler, or a callable (X: DataFrame, y: Series, random_state: int) ->
+            (X, y).
         depth: ``"quick"`` (5 folds), or ``"thorough"`` (5 x 5, 10 repeats where the smallest class has under 50 rows,
             three generators a fold).
         cv: a number of folds, a scikit-learn splitter, or (train, test) index pairs, instead of the depth's folds.
