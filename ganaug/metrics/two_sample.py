@@ -37,7 +37,7 @@ def two_sample_auc(
         max_iter=50,
         max_leaf_nodes=8,
         min_samples_leaf=max(2, min(20, n // 10)),
-        early_stopping=False,  # type: ignore[arg-type]
+        early_stopping=False,
         random_state=seed,
     )
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
