@@ -335,6 +335,21 @@ def test_splits_of_the_users_own(cv, folds):
     assert len({f["fold"] for f in effect.folds}) == folds
 
 
+def test_one_pair_of_indices_is_a_single_split():
+    pair = (np.arange(60), np.arange(60, 120))
+    effect = measure_effect(table(), target="y", cv=[pair], augmenter=noise, arms=[], **QUICK)
+    assert effect.n_splits == 1 and "not other training rows" in effect.interval_covers
+    assert math.isfinite(arm(effect, "noise")["low"])
+
+
+def test_a_policy_without_inner_folds_leaves_the_data_alone():
+    frame = table(100).sort_values("y", kind="stable").reset_index(drop=True)
+    few = pd.concat([frame[frame["y"] == "no"], frame[frame["y"] == "yes"].iloc[:2]])
+    effect = measure_effect(few, target="y", augmenter=Jittering(candidates=SOME), arms=[], **QUICK)
+    assert effect.verdict == "left alone" and effect.n_splits == 2
+    assert all("too few" in c["reason"] for c in effect.choices)
+
+
 def test_splitters_get_groups():
     groups = np.arange(120) // 4
     effect = measure_effect(
