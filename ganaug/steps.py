@@ -33,7 +33,7 @@ from ganaug.synthesizer import Synthesizer
 
 __all__ = ["Run", "amounts", "begin", "check", "draw", "plan", "read_rows", "to_json", "train", "write_rows"]
 
-WITHHELD = ("harms", "left alone")
+WITHHELD = ("harms",)
 """Verdicts after which the policy's rows are not added."""
 
 
