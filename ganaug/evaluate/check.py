@@ -71,7 +71,7 @@ class Check:
         self.runner.total = work.fits
         logger.info(
             "effect check: %d folds x %d repeats, %d arms, %d classifier fits, about %.0f s on %d workers%s",
-            self.plan.n_splits,
+            len(self._folds(0)),
             self.plan.n_repeats,
             len(self.protocol.arms) + 1,
             work.fits,
