@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from ganaug.errors import DataError
 from ganaug.evaluate.arms import NOTHING, TUNED, Arm, CannotRunError
 from ganaug.evaluate.judge import Predicted, judge, tune_settings
 from ganaug.evaluate.plan import Fold, Plan
 from ganaug.learners import Job, Learner, Outcome, Part, Runner, Training
+from ganaug.learners.folds import TooFewRowsError
 from ganaug.learners.scoring import Scoring
 from ganaug.policy import Candidate, Choice, candidate_trainings, choose, draw_candidate
 from ganaug.progress import Progress, silent
@@ -117,7 +119,12 @@ class Protocol:
                     keys.append((fold.index, p, g))
                     tables.append(rows)
                     seeds.append(derive(fold.seed, "generator", p, g))
-        fitted = self.ours.augmenter.fit_many(tables, self.schema, seeds, device=self.device, progress=self.progress)
+        try:
+            fitted = self.ours.augmenter.fit_many(
+                tables, self.schema, seeds, device=self.device, progress=self.progress
+            )
+        except DataError as error:
+            raise TooFewRowsError(f"the generator of a fold cannot be trained: {error}") from error
         if len(fitted) != len(tables):
             raise ValueError(f"fit_many must return one generator a table, however: {len(fitted)} for {len(tables)}")
         seconds = time.perf_counter() - started

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from ganaug.data import row_hashes
+from ganaug.errors import DataError
 from ganaug.learners import DEFAULT_LEARNERS, Job, Part, Runner, labels_of, own_learner
 from ganaug.learners.folds import TooFewRowsError, make_folds
 from ganaug.learners.scoring import Scoring
@@ -66,7 +67,11 @@ def select(
         return nothing(policy.candidates, float("nan"), float("nan"), str(error))
     parts = [Part(table, schema, train, test, frames=learners[0].frames) for train, test in folds.splits]
     seeds = [derive(seed, "generator", i) for i in range(len(parts))]
-    generators = policy.fit_many([p.table for p in parts], schema, seeds, device=device, progress=progress)
+    try:
+        generators = policy.fit_many([p.table for p in parts], schema, seeds, device=device, progress=progress)
+    except DataError as error:
+        reason = f"the generator of a fold cannot be trained: {error}"
+        return nothing(policy.candidates, float("nan"), float("nan"), reason)
     shape = (len(policy.candidates), len(parts), len(learners))
     runner = Runner(int(np.prod(shape)), n_jobs=n_jobs, progress=progress, work="choosing")
     scores = np.zeros(shape)
