@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from ganaug.errors import DataError
 from ganaug.evaluate.arms import NOTHING, TUNED, Arm, CannotRunError
 from ganaug.evaluate.judge import Predicted, judge, tune_settings
+from ganaug.evaluate.measured import Generators, Measured
 from ganaug.evaluate.plan import Fold, Plan
 from ganaug.learners import Job, Learner, Outcome, Part, Runner, Training
 from ganaug.learners.folds import TooFewRowsError
@@ -24,7 +23,7 @@ from ganaug.progress import Progress, silent
 from ganaug.schema import TableSchema
 from ganaug.seeding import derive
 
-__all__ = ["Generators", "Measured", "Ours", "Protocol"]
+__all__ = ["Ours", "Protocol"]
 
 Key = tuple[str, int, int]
 """Arm (or candidate), part (0: the outer fold, then the inner ones), learner."""
@@ -39,33 +38,6 @@ class Ours:
     augmenter: Any = None
     """Offers ``fit_many``, ``candidates`` and ``counts``, as `ganaug.policy.GanAugmenter` does."""
     arm: Arm | None = None
-
-
-@dataclass(kw_only=True)
-class Measured:
-    """Everything that was measured."""
-
-    records: list[dict[str, Any]] = field(default_factory=list)
-    """One value each: fold, seed (of the generator), part (of a single test set), arm, learner, metric, value."""
-    choices: list[tuple[int, Choice]] = field(default_factory=list)
-    """(fold, what the policy chose in it)."""
-    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    """By arm: making the rows and fitting the classifiers, inner folds included."""
-    left_out: dict[str, str] = field(default_factory=dict)
-    """Arms that could not run -> why."""
-
-    def frame(self) -> pd.DataFrame:
-        """Return the records of the arms that ran on every fold."""
-        frame = pd.DataFrame(self.records)
-        return frame[~frame["arm"].isin(list(self.left_out))].reset_index(drop=True)
-
-
-@dataclass(frozen=True)
-class Generators:
-    """Fitted generators of the folds of one repeat, by (fold index, part, generator seed)."""
-
-    by_key: dict[tuple[int, int, int], Any]
-    seconds: float
 
 
 class Protocol:
