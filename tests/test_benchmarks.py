@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from ganaug import measure_effect
+from ganaug.data import fingerprint, row_hashes
 from ganaug.demo import thinned_breast_cancer
+from ganaug.learners import Part
 from ganaug.policy import Candidate, GanAugmenter
 from ganaug.variants.anchored import Config
-from tests.benchmarks import keel, peer_ctgan, quality, speed_page, tables_speed, writing
-from tests.benchmarks.effect import Settings, collect
+from tests.benchmarks import folder, keel, peer_ctgan, quality, scarce, scarce_page, speed_page, tables_speed, writing
+from tests.benchmarks.effect import Settings
 from tests.benchmarks.lineup import Lineup, make_lineup
 from tests.benchmarks.measuring import measure
 from tests.benchmarks.summary import Results, by_arm, by_table, signed
@@ -59,6 +61,11 @@ def test_three_classes_keep_their_labels() -> None:
     assert keel.parse("1,a\n2,b\n3,c\n")["class"].tolist() == ["a", "b", "c"]
 
 
+def test_of_three_classes_the_rarest_is_set_against_the_others() -> None:
+    assert keel.rarest_against_rest(list("ccabba")) == ["negative"] * 2 + ["positive"] + ["negative"] * 2 + ["positive"]
+    assert keel.rarest_against_rest(["a", "b", "a"]) == ["a", "b", "a"]
+
+
 @pytest.mark.parametrize(("text", "message"), [("", "0 rows"), ("1,2,a\n1,a\n", r"\[2, 3\] cells")])
 def test_a_keel_table_that_is_none(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -69,6 +76,8 @@ def test_the_tables_are_of_ten_families_and_of_the_size_that_is_promised() -> No
     assert len(keel.TABLES) == len({source.family for source in keel.TABLES}) == 10
     assert all(200 <= source.rows <= 3000 and source.rarer <= source.rows / 2 for source in keel.TABLES)
     assert any("categor" in source.columns and "number" in source.columns for source in keel.TABLES)
+    assert len({source.family for source in keel.LARGE}) == len(keel.LARGE)
+    assert all(source.rows >= 3000 and 300 <= source.rarer <= source.rows / 2 for source in keel.LARGE)
 
 
 def test_it_measures_what_the_check_measures() -> None:
@@ -134,21 +143,14 @@ def test_changes_are_written_with_a_sign() -> None:
 
 
 def test_a_finished_table_is_not_taken_over_by_other_settings(tmp_path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     settings = Settings(folds=5, ratio=0.1, seed=0, quick=False, augmenters="")
-    source = keel.TABLES[0]
-    about = {"settings": settings.__dict__, "labels": {"nothing": "Nothing"}}
-    table = pa.table({"table": [source.name], "arm": ["nothing"]}).replace_schema_metadata(
-        {b"ganaug.benchmark": json.dumps(about)}
-    )
-    (tmp_path / "tables").mkdir()
-    pq.write_table(table, tmp_path / "tables" / f"{source.name}.parquet")
-    found = collect(list(keel.TABLES), settings, tmp_path)
-    assert found is not None and found.tables == [source.name]
+    records = pd.DataFrame({"arm": ["nothing"]})
+    folder.keep(records, {"labels": {"nothing": "Nothing"}}, tmp_path, "one", settings)
+    found = folder.collect(["one", "two"], settings, tmp_path, "whole.parquet")
+    assert found is not None and found.tables == ["one"]
+    assert pd.read_parquet(tmp_path / "whole.parquet").to_dict("list") == {"table": ["one"], "arm": ["nothing"]}
     with pytest.raises(Exception, match="seed: 0, now 1"):
-        collect([source], replace(settings, seed=1), tmp_path)
+        folder.collect(["one"], replace(settings, seed=1), tmp_path, "whole.parquet")
 
 
 def test_a_row_counts_as_what_it_looks_like_and_not_as_its_label_says() -> None:
@@ -200,3 +202,92 @@ def test_the_small_table_has_ten_features_and_the_target() -> None:
 def test_a_process_knows_its_peak_of_memory() -> None:
     held = np.ones(1 << 23)  # 64 MiB
     assert writing.peak_mib() > held.nbytes / (1 << 20)
+
+
+SCARCE = scarce.Settings(draws=1, common=60, scarce=12, test_rows=100, config=Config(steps=0), seed=0)
+
+
+def test_a_table_is_made_scarce_without_showing_a_test_row() -> None:
+    codes = np.repeat([0, 1, 0], [50, 150, 200])
+    train, test = scarce.thin(codes, SCARCE, np.random.default_rng(0))
+    assert np.bincount(codes[train]).tolist() == [60, 12]
+    assert len(np.unique(test)) == len(test) == 100 and not np.intersect1d(train, test).size
+    with pytest.raises(ValueError, match="however: 12, 388"):
+        scarce.thin(np.repeat([0, 1], [388, 12]), SCARCE, np.random.default_rng(0))
+
+
+def test_the_trained_generator_differs_from_its_start_by_its_training_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scarce, "DEFAULT_LEARNERS", scarce.DEFAULT_LEARNERS[:1])
+    rows = scarce.read_distinct(scarce.read_small())
+    value = scarce.measure(rows, SCARCE).set_index("arm")["value"]
+    more = scarce.measure(rows, replace(SCARCE, config=Config(steps=10))).set_index("arm")["value"]
+    for amount in scarce.AMOUNTS:
+        start, trained = (scarce_page.arm_name(name, amount) for name in ("anchored_untrained", "anchored"))
+        assert value[start] == value[trained] == more[start] != value["nothing"]
+    assert not value.equals(more)
+
+
+def test_every_draw_is_augmented_by_the_generators_fitted_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another draw's generator may have seen the test rows, and nothing else would tell."""
+    seen = []
+
+    def trainings(part: Part, generators: dict[str, Any], seed: int) -> list[Any]:
+        for generator in generators.values():
+            own = generator.part.table if isinstance(generator, scarce.Smote) else None
+            known = generator.provenance["data_fingerprint"] if own is None else fingerprint(own)
+            seen.append((known, fingerprint(part.table)))
+        return []
+
+    monkeypatch.setattr(scarce, "trainings", trainings)
+    scarce.measure(scarce.read_distinct(scarce.read_small()), replace(SCARCE, draws=2))
+    assert len(seen) == 2 * 3 and len(set(seen)) == 2 and all(own == part for own, part in seen)
+
+
+def test_smote_gives_as_many_rows_as_are_asked_for() -> None:
+    rows = scarce.read_distinct(scarce.read_small())
+    codes = rows.schema.label_codes(rows.table)
+    part = Part(rows.table, rows.schema, *scarce.thin(codes, SCARCE, np.random.default_rng(0)))
+    scarce_class = int(np.bincount(part.codes).argmin())
+    made = scarce.Smote(part).sample_table(np.full(100, scarce_class), seed=0)
+    assert made.schema == rows.schema.arrow and set(rows.schema.label_codes(made)) == {scarce_class}
+    assert len(made) == 100 == len(np.unique(row_hashes(made))), "a second lot is no repetition of the first"
+
+
+def test_the_quick_run_is_whole_and_goes_on_where_it_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scarce.main(quick=True, out=tmp_path)
+    page = capsys.readouterr().out
+    records = pd.read_parquet(tmp_path / "quick" / "scarce.parquet")
+    assert records.groupby(["table", "arm", "learner"]).size().to_dict() == {
+        ("breast_cancer", arm, learner.name): 2
+        for arm in scarce_page.labels(scarce.AMOUNTS)
+        for learner in scarce.DEFAULT_LEARNERS
+    }
+    monkeypatch.setattr(scarce, "measure", None)
+    scarce.main(quick=True, out=tmp_path)
+    again = capsys.readouterr().out
+    assert again.startswith("breast_cancer: finished before") and page.partition("\n")[2] == again.partition("\n")[2]
+
+
+def test_what_training_gained_is_paired_by_draw() -> None:
+    """Training gains .02 and .04 in the two draws of one table, .06 and .08 in those of the other, in all amounts."""
+    rows = []
+    for table, level in (("one", 0.5), ("two", 0.9)):
+        for draw in (0, 1):
+            for amount in scarce.AMOUNTS:
+                for name in ("smote", "anchored_untrained", "anchored"):
+                    gain = {"smote": 0.0, "anchored_untrained": 0.01, "anchored": 0.03 + 0.02 * draw}[name]
+                    gain += 0.04 * (table == "two" and name == "anchored")
+                    rows.append((table, draw, scarce_page.arm_name(name, amount), level + 0.05 * draw + gain))
+            rows.append((table, draw, "nothing", level + 0.05 * draw))
+    records = pd.DataFrame(rows, columns=["table", "draw", "arm", "value"])
+    records = records.assign(learner="forest", metric="average_precision")
+    about = {name: {"rows": 9, "kinds": {"number": 2, "category": 3}, "total": 1.0} for name in ("one", "two")}
+    results = Results(records=records, about=about, labels=scarce_page.labels(scarce.AMOUNTS))
+    np.testing.assert_allclose(scarce_page.gains(results), [[0.02, 0.06], [0.04, 0.08]])
+    page = scarce_page.markdown(results, scarce.AMOUNTS, "")
+    assert "| **trained minus its start, mean of the amounts** | +.050 [-.204, +.304] | +.050 | 2 / 0 / 0 |" in page
+    assert "| **anchored**, r=0.1 | +.060 [-.194, +.314] | +.060 | 2 / 0 / 0 |" in page
+    assert "| one | 9 | 2 numbers, 3 categories | .525 | .000 | +.010 | +.040 | +.030 [-.097, +.157] |" in page
+    assert "a standard error of 0.0071" in page

@@ -9,27 +9,22 @@ At the end ``effect.parquet`` holds every (table, fold, arm, learner, metric), a
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import typer
 from joblib import Parallel, delayed, parallel_config
 
 from ganaug import __version__
-from tests.benchmarks import keel
+from tests.benchmarks import folder, keel
 from tests.benchmarks.lineup import make_lineup
 from tests.benchmarks.measuring import measure
-from tests.benchmarks.summary import Results, markdown
+from tests.benchmarks.summary import markdown
 
 __all__ = ["Settings", "main", "run"]
 
-ABOUT = b"ganaug.benchmark"
 QUICK_TABLES = ("haberman", "flare-F")
 QUICK_FOLDS = 2
 
@@ -50,7 +45,7 @@ class Settings:
 def run(sources: list[keel.Source], settings: Settings, out: Path, *, workers: int, threads: int, until: float) -> None:
     """Measure the tables that are not in ``out`` yet; none is begun after ``until`` (of `time.monotonic`)."""
     out.mkdir(parents=True, exist_ok=True)
-    left = [source for source in sources if _finished(_file(out, source.name), settings) is None]
+    left = [source for source in sources if folder.finished(out, source.name, settings) is None]
     for source in sources:
         if source not in left:
             typer.echo(f"{source.name}: finished before")
@@ -71,7 +66,6 @@ def _table(source: keel.Source, settings: Settings, out: Path, threads: int, unt
     frame = keel.read(source)
     found = measure(frame, keel.CLASS, lineup, folds=settings.folds, seed=settings.seed, threads=threads)
     about = asdict(source) | {
-        "settings": asdict(settings),
         "labels": lineup.labels,
         "absent": lineup.absent,
         "seconds": found.seconds,
@@ -80,56 +74,8 @@ def _table(source: keel.Source, settings: Settings, out: Path, threads: int, unt
         "notes": found.notes,
         "total": found.total,
     }
-    records = found.records.assign(table=source.name)[["table", *found.records.columns]]
-    table = pa.Table.from_pandas(records, preserve_index=False)
-    _write(table.replace_schema_metadata({ABOUT: json.dumps(about)}), _file(out, source.name))
+    folder.keep(found.records, about, out, source.name, settings)
     return f"{source.name}: {found.total:.0f} s"
-
-
-def _file(out: Path, name: str) -> Path:
-    return out / "tables" / f"{name}.parquet"
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    """Write a file that is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    pq.write_table(table, partial)
-    os.replace(partial, path)
-
-
-def _finished(path: Path, settings: Settings) -> dict[str, Any] | None:
-    """Return what a finished table's file says about it, or None where there is none.
-
-    Raises:
-        typer.BadParameter: it was measured with other settings.
-    """
-    if not path.exists():
-        return None
-    about = json.loads(pq.read_schema(path).metadata[ABOUT])
-    if about["settings"] != asdict(settings):
-        raise typer.BadParameter(
-            f"{path} was measured with other settings ({_differing(about['settings'], asdict(settings))}); "
-            "choose another --out folder"
-        )
-    return about
-
-
-def _differing(before: dict[str, Any], now: dict[str, Any]) -> str:
-    changed = [key for key, value in now.items() if before.get(key) != value]
-    return ", ".join(key if key == "augmenters" else f"{key}: {before.get(key)!r}, now {now[key]!r}" for key in changed)
-
-
-def collect(sources: list[keel.Source], settings: Settings, out: Path) -> Results | None:
-    """Read all finished tables and write ``effect.parquet``; None where there is none."""
-    found = {source.name: _finished(_file(out, source.name), settings) for source in sources}
-    about = {name: one for name, one in found.items() if one is not None}
-    if not about:
-        return None
-    whole = pa.concat_tables([pq.read_table(_file(out, name)).replace_schema_metadata(None) for name in about])
-    _write(whole, out / "effect.parquet")
-    labels = {arm: label for one in about.values() for arm, label in one["labels"].items()}
-    return Results(records=whole.to_pandas(), about=about, labels=labels)
 
 
 def main(
@@ -158,7 +104,7 @@ def main(
     except ModuleNotFoundError as error:
         typer.echo(error, err=True)
         raise typer.Exit(2) from error
-    results = collect(sources, settings, out)
+    results = folder.collect(names, settings, out, "effect.parquet")
     if results is None:
         typer.echo("no table was finished")
         raise typer.Exit(1)

@@ -25,7 +25,7 @@ from ganaug.learners.scores import DECISION_METRICS
 from ganaug.learners.scoring import Scoring
 from tests.benchmarks.lineup import Lineup
 
-__all__ = ["Measurement", "Remembering", "measure"]
+__all__ = ["Measurement", "Remembering", "capped_threads", "measure"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ def measure(frame: pd.DataFrame, target: str, lineup: Lineup, *, folds: int, see
     inner_less = replace(plan, folds=tuple(replace(fold, inner=[]) for fold in plan.folds))
     frames, seconds, left_out, choices = [], {}, {}, []
     trained: dict[Any, Generators] = {}
-    with _threads(threads):
+    with capped_threads(threads):
         for augmenter in lineup.augmenters:
             tuned = augmenter.name not in lineup.untuned
             own = plan if tuned else inner_less
@@ -130,7 +130,7 @@ def measure(frame: pd.DataFrame, target: str, lineup: Lineup, *, folds: int, see
 
 
 @contextmanager
-def _threads(n: int) -> Iterator[None]:
+def capped_threads(n: int) -> Iterator[None]:
     """Cap torch, BLAS and OpenMP at ``n`` threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(n)

@@ -16,7 +16,19 @@ from ganaug.evaluate.judge import AT_HALF
 from ganaug.evaluate.statistics import Interval, compare_tables, corrected_interval
 from tests.benchmarks.lineup import ANCHORED, POLICY, UNTRAINED
 
-__all__ = ["Results", "by_arm", "by_table", "change", "markdown", "sentences"]
+__all__ = [
+    "PRIMARY",
+    "Results",
+    "against",
+    "by_arm",
+    "by_table",
+    "change",
+    "markdown",
+    "plain_interval",
+    "sentences",
+    "signed",
+    "to_markdown",
+]
 
 PRIMARY = "average_precision"
 TIE = 1e-3
@@ -58,19 +70,26 @@ class Results:
         return means.apply(lambda column: column.fillna(means[NOTHING]))
 
 
+def against(results: Results, arm: str, other: str) -> dict[str, str]:
+    """Return the mean changes of an arm against another: of all learners, of each, and on how many tables."""
+    scores = results.scores(PRIMARY)
+    found = (scores[arm] - scores[other]).to_numpy(dtype=np.float64)
+    said = {"all": change(plain_interval(found))}
+    for name in dict.fromkeys(results.records["learner"]):
+        one = results.scores(PRIMARY, name)
+        said[name.replace("_", " ")] = signed((one[arm] - one[other]).mean())
+    up, down = int((found >= TIE).sum()), int((found <= -TIE).sum())
+    return said | {"up / same / down": f"{up} / {len(found) - up - down} / {down}"}
+
+
 def by_arm(results: Results) -> pd.DataFrame:
     """Return a row an arm: mean changes against nothing, ranks, tests, seconds."""
     scores = results.scores(PRIMARY).drop(columns=TUNED, errors="ignore")
     compared = compare_tables(scores, baseline=NOTHING, tie=TIE)
     rows = []
     for arm in scores.columns:
-        changes = (scores[arm] - scores[NOTHING]).to_numpy(dtype=np.float64)
-        row: dict[str, Any] = {"arm": results.labels[arm], "all": change(_plain_interval(changes))}
-        for name in dict.fromkeys(results.records["learner"]):
-            one = results.scores(PRIMARY, name)
-            row[name.replace("_", " ")] = signed((one[arm] - one[NOTHING]).mean())
+        row: dict[str, Any] = {"arm": results.labels[arm], **against(results, arm, NOTHING)}
         row |= {
-            "up / same / down": "{} / {} / {}".format(*(compared.loc[arm, k] for k in ("win", "tie", "loss"))),
             "mean rank": f"{compared.loc[arm, 'mean_rank']:.1f}",
             "p (Holm)": number(compared.loc[arm, "p"]),
         }
@@ -117,7 +136,7 @@ def sentences(results: Results) -> list[str]:
             p = float(stats.wilcoxon(found).pvalue) if len(found) > 1 and np.any(found != 0) else float("nan")
             ours, theirs = _short(results.labels[arm]), _short(results.labels[other])
             said.append(
-                f"{ours} less {theirs}: {change(_plain_interval(found))}; "
+                f"{ours} less {theirs}: {change(plain_interval(found))}; "
                 f"up on {up}, down on {down} of {len(found)}; Wilcoxon's p {number(p) or 'undefined'}, not adjusted."
             )
     absent = [
@@ -178,7 +197,7 @@ def change(interval: Interval) -> str:
     return f"{signed(interval.mean)} [{signed(interval.low)}, {signed(interval.high)}]"
 
 
-def _plain_interval(values: np.ndarray) -> Interval:
+def plain_interval(values: np.ndarray) -> Interval:
     """Return Student's interval: tables share no rows, so nothing needs a correction."""
     return corrected_interval(values, 0.0)
 
