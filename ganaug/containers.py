@@ -14,7 +14,7 @@ from ganaug.arrays import handy, pc, schema_from_json, schema_to_json
 from ganaug.errors import DataError
 from ganaug.frames import dtype_to_json, from_series, labels_to_json, names_of, to_index, to_series
 
-__all__ = ["Unpacked", "from_arrow", "from_file", "from_frame", "from_xy", "restore"]
+__all__ = ["Unpacked", "from_arrow", "from_file", "from_frame", "from_labels", "from_xy", "restore", "to_labels"]
 
 # An Arrow table, the JSON description (the "form") of the container that it came in, and the labels that the
 # user knows its columns by.
@@ -92,16 +92,21 @@ def from_xy(X: Any, y: Any) -> tuple[pa.Table, dict[str, Any], list[Any], str | 
     table, x_form, labels = _from_x(X)
     if y is None:
         return table, {"kind": "xy", "x": x_form, "y": None}, labels, None
-    series, y_form = _series_of(y)
-    if len(series) != table.num_rows:
-        raise DataError(f"X and y must have as many rows as each other, however: {table.num_rows} and {len(series)}")
-    name = "target" if series.name is None else str(series.name)
+    name, array, y_form = from_labels(y, table.num_rows)
     while name in table.column_names:
         name += "_"
-    array, described = from_series(series, name)
-    array = _without_nan(array)
-    form = {"kind": "xy", "x": x_form, "y": y_form | {"dtype": described}}
+    form = {"kind": "xy", "x": x_form, "y": y_form}
     return table.append_column(pa.field(name, array.type), array), form, [*labels, name], name
+
+
+def from_labels(y: Any, n: int, *, name: str = "target") -> tuple[str, pa.Array, dict[str, Any]]:
+    """Take the ``n`` labels out of ``y``: their name (``name`` if it has none), values and form."""
+    series, form = _series_of(y)
+    if len(series) != n:
+        raise DataError(f"X and y must have as many rows as each other, however: {n} and {len(series)}")
+    name = name if series.name is None else str(series.name)
+    array, described = from_series(series, name)
+    return name, _without_nan(array), form | {"dtype": described}
 
 
 def _from_x(X: Any) -> Unpacked:
@@ -196,7 +201,7 @@ def restore(table: pa.Table, form: dict[str, Any], target: str | None) -> Any:
         return _to_arrow(table, form)
     if target is None:
         return _to_x(table, form["x"]), None
-    return _to_x(table.drop_columns([target]), form["x"]), _to_y(_one_chunk(table.column(target)), target, form["y"])
+    return _to_x(table.drop_columns([target]), form["x"]), to_labels(table.column(target), form["y"])
 
 
 def _to_frame(table: pa.Table, form: dict[str, Any]) -> pd.DataFrame:
@@ -233,7 +238,9 @@ def _to_x(table: pa.Table, form: dict[str, Any]) -> Any:
     return matrix
 
 
-def _to_y(array: pa.Array, name: str, form: dict[str, Any]) -> Any:
+def to_labels(column: pa.ChunkedArray, form: dict[str, Any]) -> Any:
+    """Give labels the container that ``from_labels`` took them out of."""
+    array = _one_chunk(column)
     if form["kind"] == "arrow":
         return array
     series = to_series(array, form["dtype"]).copy()

@@ -1,4 +1,7 @@
-"""What one row of a table is: columns, kinds, target and classes, and the container that it came in."""
+"""What one row of a table is: columns, kinds, target and classes, and the container that it came in.
+
+`Labelled` is what every kind of row has in common, images too: the target and its classes.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from ganaug.arrays import (
 )
 from ganaug.errors import ArtefactError, DataError, SchemaError
 
-__all__ = ["Column", "ColumnKind", "TableSchema", "close_to", "plain", "value_type"]
+__all__ = ["Column", "ColumnKind", "Labelled", "TableSchema", "check_columns", "close_to", "plain", "value_type"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,45 +45,19 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TableSchema:
-    """Everything about a table but its rows; it goes to plain JSON and back.
+class Labelled:
+    """Rows with a target, or all of one class without it."""
 
-    Two schemas are equal when their JSON is.
-    """
-
-    arrow: pa.Schema
-    """The input's own Arrow schema, target included, in its own order, with its metadata."""
-    columns: tuple[Column, ...]
-    """The feature columns in input order: identifiers included, the target left out."""
     target: str | None
     target_categories: pa.Array | None = None
     """The values that the target's own type lists, in its order, also those that no row has."""
     classes: pa.Array | None
     """The labels, sorted, no null; None without a target."""
-    container: Literal["pandas", "arrow", "xy"]
-    form: dict[str, Any] = field(repr=False)
-    """How the container is put together again, in JSON (see `ganaug.containers`)."""
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TableSchema) and self.to_json() == other.to_json()
-
-    __hash__ = None  # type: ignore[assignment]
-
-    # ------------------------------------------------------------------------------------- what it says
     @property
     def n_classes(self) -> int:
         """The number of classes; 1 without a target."""
         return 1 if self.classes is None else len(self.classes)
-
-    @property
-    def feature_names(self) -> list[str]:
-        """The columns that are learnt: neither the target nor an identifier."""
-        return [c.name for c in self.columns if c.kind != "identifier"]
-
-    @property
-    def id_columns(self) -> list[str]:
-        """The columns whose values name a row and say nothing about it."""
-        return [c.name for c in self.columns if c.kind == "identifier"]
 
     def class_names(self) -> list[str]:
         """Return the text of every label, by code; ``["all rows"]`` without a target."""
@@ -123,27 +100,47 @@ class TableSchema:
             if candidate == value and isinstance(candidate, bool) == isinstance(value, bool):
                 return code
         names = self.class_names()
-        if str(value) in names:
-            return names.index(str(value))
+        for texts in (names, [str(v) for v in known]):
+            if str(value) in texts:
+                return texts.index(str(value))
         hint = close_to(str(value), names)
         raise DataError(f"{label!r} is not a class of {self.target!r}; the classes are {names}{hint}")
 
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TableSchema(Labelled):
+    """Everything about a table but its rows; it goes to plain JSON and back.
+
+    Two schemas are equal when their JSON is.
+    """
+
+    arrow: pa.Schema
+    """The input's own Arrow schema, target included, in its own order, with its metadata."""
+    columns: tuple[Column, ...]
+    """The feature columns in input order: identifiers included, the target left out."""
+    container: Literal["pandas", "arrow", "xy"]
+    form: dict[str, Any] = field(repr=False)
+    """How the container is put together again, in JSON (see `ganaug.containers`)."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TableSchema) and self.to_json() == other.to_json()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # ------------------------------------------------------------------------------------- what it says
+    @property
+    def feature_names(self) -> list[str]:
+        """The columns that are learnt: neither the target nor an identifier."""
+        return [c.name for c in self.columns if c.kind != "identifier"]
+
+    @property
+    def id_columns(self) -> list[str]:
+        """The columns whose values name a row and say nothing about it."""
+        return [c.name for c in self.columns if c.kind == "identifier"]
+
     def check(self, table: pa.Table) -> None:
         """Raise `SchemaError` unless ``table`` has this schema's columns and types in this order."""
-        expected, found = self.arrow.names, table.column_names
-        if expected != found:
-            missing, extra = [n for n in expected if n not in found], [n for n in found if n not in expected]
-            parts = [f"missing: {missing}"] * bool(missing) + [f"unexpected: {extra}"] * bool(extra)
-            what = "; ".join(parts) if parts else f"another order: {found} instead of {expected}"
-            raise SchemaError(f"the table's columns are not the ones that were fitted on ({what})")
-        differing = [
-            f"{name!r} is {theirs} instead of {ours}"
-            for name, ours, theirs in zip(expected, self.arrow.types, table.schema.types, strict=True)
-            if value_type(ours) != value_type(theirs) or pa.types.is_dictionary(ours) != pa.types.is_dictionary(theirs)
-        ]
-        if differing:
-            more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
-            raise SchemaError(f"the types are not the ones that were fitted on: {', '.join(differing[:3])}{more}")
+        check_columns(table, self.arrow)
 
     # --------------------------------------------------------------------------------------- there and back
     def restore(self, table: pa.Table) -> Any:
@@ -222,3 +219,21 @@ def close_to(name: str, known: Sequence[str] | Iterable[str]) -> str:
     """Return ``"; did you mean ...?"`` for the known names that look like ``name``, else nothing."""
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def check_columns(table: pa.Table, arrow: pa.Schema) -> None:
+    """Raise `SchemaError` unless ``table`` has the columns and types of ``arrow`` in its order."""
+    expected, found = arrow.names, table.column_names
+    if expected != found:
+        missing, extra = [n for n in expected if n not in found], [n for n in found if n not in expected]
+        parts = [f"missing: {missing}"] * bool(missing) + [f"unexpected: {extra}"] * bool(extra)
+        what = "; ".join(parts) if parts else f"another order: {found} instead of {expected}"
+        raise SchemaError(f"the table's columns are not the ones that were fitted on ({what})")
+    differing = [
+        f"{name!r} is {theirs} instead of {ours}"
+        for name, ours, theirs in zip(expected, arrow.types, table.schema.types, strict=True)
+        if value_type(ours) != value_type(theirs) or pa.types.is_dictionary(ours) != pa.types.is_dictionary(theirs)
+    ]
+    if differing:
+        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise SchemaError(f"the types are not the ones that were fitted on: {', '.join(differing[:3])}{more}")

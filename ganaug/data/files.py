@@ -16,7 +16,7 @@ from ganaug.errors import DataError
 from ganaug.frames import names_of
 from ganaug.schema import close_to
 
-__all__ = ["read_file"]
+__all__ = ["filesystem_of", "find_files", "kind_of_file", "read_file"]
 
 _PARQUET = (".parquet", ".pq", ".parq")
 _CSV = (".csv", ".tsv", ".txt")
@@ -40,9 +40,9 @@ def read_file(source: str | os.PathLike[str]) -> pa.Table:
         if there is nothing there, it is empty, of an unknown kind or broken, or its files have different columns.
     """
     text = os.fspath(source)
-    filesystem, path = _filesystem(text)
-    base, files = _files(filesystem, path, text)
-    kinds = {_kind(name) for name in files}
+    filesystem, path = filesystem_of(text)
+    base, files = find_files(filesystem, path, text)
+    kinds = {kind_of_file(name) for name in files}
     if len(kinds) > 1:
         raise DataError(f"{text!r} holds both CSV and Parquet files; give a pattern such as '{text}/*.parquet'")
     empty = [name for name, info in zip(files, filesystem.get_file_info(files), strict=True) if info.size == 0]
@@ -59,7 +59,8 @@ def read_file(source: str | os.PathLike[str]) -> pa.Table:
 
 
 # ---------------------------------------------------------------------------------------------- where
-def _filesystem(text: str) -> tuple[fs.FileSystem, str]:
+def filesystem_of(text: str) -> tuple[fs.FileSystem, str]:
+    """Return the file system of a path or URL, and the path in it."""
     if "://" not in text:
         return fs.LocalFileSystem(), Path(text).expanduser().as_posix()
     try:
@@ -69,14 +70,17 @@ def _filesystem(text: str) -> tuple[fs.FileSystem, str]:
     return fs.PyFileSystem(fs.FSSpecHandler(remote)), path
 
 
-def _files(filesystem: fs.FileSystem, path: str, text: str) -> tuple[str | None, list[str]]:
-    """Return the folder below which ``key=value`` folders count, None for one file, and the files."""
+def find_files(filesystem: fs.FileSystem, path: str, text: str) -> tuple[str | None, list[str]]:
+    """Return the folder below which ``key=value`` folders count, None for one file, and the files, in order.
+
+    ``path`` is that of ``text`` in ``filesystem``; raises `DataError` where there is no file of a known kind.
+    """
     info = filesystem.get_file_info(path)
     if info.type == fs.FileType.File:
-        _kind(path)
+        kind_of_file(path)
         return None, [path]
     if info.type == fs.FileType.Directory:
-        found = [n for n in _below(filesystem, path) if _kind(n, strict=False) is not None]
+        found = [n for n in _below(filesystem, path) if kind_of_file(n, strict=False) is not None]
         if not found:
             raise DataError(f"the folder {text!r} holds no {_KNOWN} file")
         return path, found
@@ -92,7 +96,7 @@ def _files(filesystem: fs.FileSystem, path: str, text: str) -> tuple[str | None,
     if not matched:
         raise DataError(f"no file matches {text!r}")
     for name in matched:
-        _kind(name)
+        kind_of_file(name)
     return base, matched
 
 
@@ -129,7 +133,8 @@ def _neighbours(filesystem: fs.FileSystem, path: str) -> str:
     return close_to(name, [info.base_name for info in infos])
 
 
-def _kind(name: str, *, strict: bool = True) -> str | None:
+def kind_of_file(name: str, *, strict: bool = True) -> str | None:
+    """Return "parquet" or "csv" by the end of a name; of another one None, or `DataError` if ``strict``."""
     lower = name.lower()
     for end in _COMPRESSED:
         lower = lower.removesuffix(end)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -15,17 +15,20 @@ from ganaug.arrays import kind_of, plain
 from ganaug.data import identifiers, validate
 from ganaug.data.files import read_file
 from ganaug.errors import DataError
+from ganaug.image_schema import ImageSchema
 from ganaug.schema import Column, TableSchema
 
-__all__ = ["TableData", "read_table", "to_pandas"]
+__all__ = ["TableData", "listed_by_type", "read_table", "to_pandas"]
+
+S = TypeVar("S", TableSchema, ImageSchema)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableData:
+class TableData(Generic[S]):
     """A table in canonical form - one chunk a column, null for whatever is missing - and its schema."""
 
     table: pa.Table
-    schema: TableSchema
+    schema: S
 
 
 def read_table(
@@ -34,7 +37,7 @@ def read_table(
     target: Hashable = None,
     id_columns: Sequence[Hashable] | None = None,
     classes: Any = None,
-) -> TableData:
+) -> TableData[TableSchema]:
     """Read, check and describe a table.
 
     Parameters
@@ -81,7 +84,7 @@ def read_table(
         columns=columns,
         target=target_name,
         classes=found,
-        target_categories=None if target_name is None else _listed(table.column(target_name)),
+        target_categories=None if target_name is None else listed_by_type(table.column(target_name)),
         container=container,
         form=form,
     )
@@ -151,11 +154,11 @@ def _column(table: pa.Table, name: str, *, identifier: bool) -> Column:
         kind="identifier" if identifier else kind,
         type=array.type,
         nullable=array.null_count > 0,
-        categories=_listed(array),
+        categories=listed_by_type(array),
     )
 
 
-def _listed(column: pa.ChunkedArray) -> pa.Array | None:
+def listed_by_type(column: pa.ChunkedArray) -> pa.Array | None:
     """Return the values that the column's type lists."""
     if pa.types.is_dictionary(column.type):
         return plain(column.combine_chunks().dictionary)
