@@ -146,9 +146,10 @@ class _Network(nn.Module):
         self.hidden = skip_init(nn.Linear, 4 * EMBEDDING_WIDTH, EMBEDDING_WIDTH, bias=False)
         self.norm = nn.BatchNorm1d(EMBEDDING_WIDTH)
         self.out = skip_init(nn.Linear, EMBEDDING_WIDTH, n_classes)
-        for layer in (*self.convolutions, self.hidden, self.out):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=rng)
-        nn.init.zeros_(self.out.bias)
+        for weight in self.parameters():
+            if weight.dim() > 1:
+                nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=rng)
+        nn.init.zeros_(self.out.get_parameter("bias"))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
