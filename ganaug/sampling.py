@@ -12,7 +12,7 @@ from imblearn.utils import check_sampling_strategy
 
 from ganaug import seeding
 from ganaug.errors import ConfigError
-from ganaug.schema import TableSchema
+from ganaug.schema import Labelled
 from ganaug.synthesizer import Synthesizer
 
 __all__ = ["Judge", "class_counts", "draw", "ratio_counts"]
@@ -23,7 +23,7 @@ Judge = Callable[[pa.Table], np.ndarray]
 STRATEGIES = ("minority", "not minority", "not majority", "all", "auto")
 
 
-def class_counts(strategy: Any, codes: np.ndarray, schema: TableSchema) -> dict[int, int]:
+def class_counts(strategy: Any, codes: np.ndarray, schema: Labelled) -> dict[int, int]:
     """Turn imbalanced-learn's ``sampling_strategy`` into how many synthetic rows each class code needs.
 
     Parameters
@@ -69,7 +69,7 @@ def class_counts(strategy: Any, codes: np.ndarray, schema: TableSchema) -> dict[
     return {int(code): int(rows) for code, rows in wanted.items()}
 
 
-def _from_mapping(wanted: Mapping[Any, Any], present: np.ndarray, schema: TableSchema) -> dict[int, int]:
+def _from_mapping(wanted: Mapping[Any, Any], present: np.ndarray, schema: Labelled) -> dict[int, int]:
     counts: dict[int, int] = {}
     for label, rows in wanted.items():
         code = schema.code_of(label)

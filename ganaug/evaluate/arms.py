@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,37 +13,20 @@ from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
 from sklearn.base import clone
 
 from ganaug.errors import ConfigError, SchemaError
-from ganaug.learners import Learner, Part, Training, frame_of, labels_of, table_of, thread_cap
+from ganaug.evaluate.arm import NOTHING, TUNED, Arm, CannotRunError
+from ganaug.evaluate.image_arms import FLIPS_CROPS_SHIFTS, FlipsCropsShifts, from_flat, from_images, smote_of_pixels
+from ganaug.image_schema import ImageSchema
+from ganaug.learners import Learner, Part, Training, flat_of, frame_of, labels_of, table_of, thread_cap
+from ganaug.schema import TableSchema
 from ganaug.seeding import numpy_rng
+from ganaug.transforms import DEFAULT_TRANSFORMS
 
-__all__ = ["DEFAULT_ARMS", "NOTHING", "TUNED", "Arm", "CannotRunError", "make_arm", "make_arms"]
+__all__ = ["DEFAULT_ARMS", "DEFAULT_IMAGE_ARMS", "NOTHING", "TUNED", "Arm", "CannotRunError", "make_arm", "make_arms"]
 
-NOTHING = "nothing"
-TUNED = "tuned_threshold"
 DEFAULT_ARMS: tuple[str, ...] = (TUNED, "class_weights", "random_oversampling", "smote")
-"""The cheap ways that ours has to beat, beside nothing."""
-
-
-class CannotRunError(Exception):
-    """An arm cannot run on these rows; the message says why, and the arm is left out."""
-
-
-class Arm(Protocol):
-    """One way to change what a classifier is fitted on."""
-
-    @property
-    def name(self) -> str:
-        """What it is called in results."""
-        ...
-
-    @property
-    def label(self) -> str:
-        """What people read."""
-        ...
-
-    def training(self, part: Part, learners: Sequence[Learner], seed: int) -> Training:
-        """Return the rows to fit on, made from the training rows of ``part`` alone."""
-        ...
+"""The cheap ways that ours has to beat on tables, beside nothing."""
+DEFAULT_IMAGE_ARMS: tuple[str, ...] = (TUNED, "class_weights", "random_oversampling", FLIPS_CROPS_SHIFTS)
+"""The same on images."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +82,7 @@ class Smote:
     """SMOTE, SMOTENC where there are categories or missing values, SMOTEN where there is nothing else.
 
     Distances are taken on standardised numbers. A class with k rows uses min(5, k - 1) neighbours; one with a single
-    row has none and cannot be oversampled.
+    row has none and cannot be oversampled. Of images both distances and interpolation are of the pixels.
     """
 
     name: str = "smote"
@@ -115,6 +98,8 @@ class Smote:
         if fewest < 2:
             names = [n for n, c in zip(part.schema.class_names(), counts, strict=True) if c == 1]
             raise CannotRunError(f"SMOTE needs two rows of a class to go between, {', '.join(names)} has one in a fold")
+        if isinstance(part.schema, ImageSchema):
+            return smote_of_pixels(part, int(min(5, fewest - 1)), seed)
         sampler, matrix = self._sampler(part, int(min(5, fewest - 1)), seed)
         try:
             with thread_cap():
@@ -141,7 +126,11 @@ class Smote:
 
 @dataclass(frozen=True)
 class SamplerArm:
-    """An imbalanced-learn sampler: a fresh copy on the prepared matrix, or on DataFrames where it ``takes_tables``."""
+    """An imbalanced-learn sampler: a fresh copy on the prepared matrix, or on DataFrames where it ``takes_tables``.
+
+    Of images it gets flat pixels ``(n, h * w * c)``, float32 in [0, 255], and what it returns is rounded to pixels;
+    where it ``takes_tables``, images ``(n, h, w, c)``, uint8.
+    """
 
     sampler: Any
     name: str
@@ -154,6 +143,8 @@ class SamplerArm:
         if hasattr(sampler, "get_params") and sampler.get_params().get("random_state", 0) is None:
             sampler.set_params(random_state=state)
         try:
+            if isinstance(part.schema, ImageSchema):
+                return self._of_images(part, part.schema, sampler)
             if getattr(sampler, "takes_tables", False):
                 y = pd.Series(labels_of(part.schema)[part.codes], name=part.schema.target)
                 return _from_frames(part, *sampler.fit_resample(frame_of(part.table, part.schema), y))
@@ -168,10 +159,21 @@ class SamplerArm:
             raise ConfigError(f"{self.label} returned {found.shape[1]} columns instead of {part.matrix.shape[1]}")
         return _from_matrix(part, found, codes)
 
+    def _of_images(self, part: Part, schema: ImageSchema, sampler: Any) -> Training:
+        if getattr(sampler, "takes_tables", False):
+            return from_images(part, *sampler.fit_resample(schema.pixels(part.table), labels_of(schema)[part.codes]))
+        with thread_cap():
+            found, codes = sampler.fit_resample(flat_of(part.table, schema), part.codes)
+        return from_flat(part, found, codes, self.label)
+
 
 @dataclass(frozen=True)
 class CallableArm:
-    """A function of (X: DataFrame, y: Series, random_state: int) that returns (X, y) with more, or fewer, rows."""
+    """A function of (X: DataFrame, y: Series, random_state: int) that returns (X, y) with more, or fewer, rows.
+
+    Of images X is an array ``(n, h, w, c)`` of uint8 and y an array of labels; it returns whole numbers in [0, 255],
+    also flat ones ``(m, h * w * c)``.
+    """
 
     function: Any
     name: str
@@ -179,12 +181,15 @@ class CallableArm:
 
     def training(self, part: Part, learners: Sequence[Learner], seed: int) -> Training:
         """Return what the function made of the real rows."""
-        y = pd.Series(labels_of(part.schema)[part.codes], name=part.schema.target)
+        schema, labels = part.schema, labels_of(part.schema)[part.codes]
         state = int(numpy_rng(seed, "callable").integers(2**31))
-        found = self.function(frame_of(part.table, part.schema), y, state)
+        if isinstance(schema, ImageSchema):
+            found = self.function(schema.pixels(part.table).copy(), labels, state)
+        else:
+            found = self.function(frame_of(part.table, schema), pd.Series(labels, name=schema.target), state)
         if not isinstance(found, tuple) or len(found) != 2:
             raise ConfigError(f"{self.label} must return (X, y), however: {type(found).__name__}")
-        return _from_frames(part, *found)
+        return from_images(part, *found) if isinstance(schema, ImageSchema) else _from_frames(part, *found)
 
 
 def _from_matrix(part: Part, found: np.ndarray, codes: np.ndarray) -> Training:
@@ -196,6 +201,7 @@ def _from_matrix(part: Part, found: np.ndarray, codes: np.ndarray) -> Training:
 
 
 def _from_frames(part: Part, features: Any, labels: Any) -> Training:
+    assert isinstance(part.schema, TableSchema)
     table = table_of(features, labels, part.schema)
     n = len(part.table)
     if len(table) >= n and _same(table.slice(0, n), part):
@@ -214,11 +220,14 @@ BUILT_IN: dict[str, Any] = {
     "class_weights": ClassWeights,
     "random_oversampling": RandomOversampling,
     "smote": Smote,
+    FLIPS_CROPS_SHIFTS: FlipsCropsShifts,
 }
 
 
-def make_arm(given: Any, name: str | None = None) -> Arm:
+def make_arm(given: Any, name: str | None = None, *, transforms: Sequence[str] = DEFAULT_TRANSFORMS) -> Arm:
     """Make an arm of a built-in name, an object with ``fit_resample``, or a callable.
+
+    ``transforms`` are those that leave the labels of the images as they are; see `ganaug.transforms`.
 
     Raises:
         ConfigError: unknown name.
@@ -227,7 +236,8 @@ def make_arm(given: Any, name: str | None = None) -> Arm:
     if isinstance(given, str):
         if given not in BUILT_IN:
             raise ConfigError(f"unknown arm {given!r}; known are: {', '.join(BUILT_IN)}")
-        return BUILT_IN[given]()
+        made: Any = BUILT_IN[given]()
+        return replace(made, transforms=transforms) if isinstance(made, FlipsCropsShifts) else made
     if isinstance(given, type):
         raise TypeError(f"an augmenter must be an object, not a class: write {given.__name__}(...)")
     if hasattr(given, "fit_resample"):
@@ -242,7 +252,12 @@ def make_arm(given: Any, name: str | None = None) -> Arm:
     )
 
 
-def make_arms(given: Iterable[Any] | Mapping[str, Any] | None) -> list[Arm]:
+def make_arms(
+    given: Iterable[Any] | Mapping[str, Any] | None,
+    *,
+    images: bool = False,
+    transforms: Sequence[str] = DEFAULT_TRANSFORMS,
+) -> list[Arm]:
     """Make the arms that ours is compared with: nothing first, then those given (None: the default ones).
 
     What is given replaces the default ones; ``[*DEFAULT_ARMS, MySampler()]`` adds to them. A mapping names them.
@@ -252,8 +267,9 @@ def make_arms(given: Iterable[Any] | Mapping[str, Any] | None) -> list[Arm]:
             f"arms must be a list of names, samplers and callables, however: {given!r}; write [{given!r}]"
         )
     if given is None:
-        given = DEFAULT_ARMS
-    made = [make_arm(v, k) for k, v in given.items()] if isinstance(given, Mapping) else [make_arm(v) for v in given]
+        given = DEFAULT_IMAGE_ARMS if images else DEFAULT_ARMS
+    named = given.items() if isinstance(given, Mapping) else ((None, arm) for arm in given)
+    made = [make_arm(arm, name, transforms=transforms) for name, arm in named]
     arms: list[Arm] = [Nothing()]
     for arm in made:
         if arm.name != NOTHING:

@@ -10,7 +10,7 @@ from ganaug.evaluate.plan import Plan
 __all__ = ["Work", "cut_to"]
 
 FEWEST_FOLDS = 3
-DISPENSABLE = ("class_weights", "random_oversampling", "smote")
+DISPENSABLE = ("class_weights", "random_oversampling", "smote", "flips_crops_shifts")
 """Cheap arms that may go, in this order; what the user brought and the tuned threshold, which is free, stay."""
 
 
@@ -54,7 +54,7 @@ def cut_to(
     """Leave things out until the work is expected to fit into ``seconds``, or nothing more can be left out.
 
     In this order: repeats, from the last; generator seeds, down to one; the policy's candidates, from the last, down to
-    one beside nothing; class weights, random oversampling, SMOTE; folds, down to three.
+    one beside nothing; class weights, random oversampling, SMOTE, moved images; folds, down to three.
 
     Returns:
         the smaller work, and one sentence for everything that was left out.

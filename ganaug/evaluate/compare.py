@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow as pa
 from ganaug import seeding
 from ganaug.data import row_hashes
 from ganaug.evaluate.matching import Match, Rows, match
+from ganaug.image_schema import ImageSchema
 from ganaug.metrics import (
     Manifold,
     association_matrix,
@@ -28,7 +29,18 @@ from ganaug.metrics.copies import exact_copies, nearest_distances
 from ganaug.metrics.space import MetricSpace
 from ganaug.schema import Column, TableSchema
 
-__all__ = ["Beside", "ClassFidelity", "Marginal", "Sides", "associations", "copies", "marginal", "of_class"]
+__all__ = [
+    "Beside",
+    "ClassFidelity",
+    "Marginal",
+    "Sides",
+    "associations",
+    "copies",
+    "exact",
+    "manifold",
+    "marginal",
+    "of_class",
+]
 
 NEAREST = 5
 MIN_ROWS = NEAREST + 1
@@ -86,25 +98,39 @@ class ClassFidelity:
 class Sides:
     """The rows looked at of ``train``, ``synthetic`` and perhaps ``holdout``: as tables, points and row numbers."""
 
-    schema: TableSchema
+    schema: TableSchema | ImageSchema
     tables: Mapping[str, pa.Table]
     points: Mapping[str, np.ndarray]
     rows: Mapping[str, Rows]
     matched: Match
 
     @classmethod
-    def of(cls, tables: Mapping[str, pa.Table], schema: TableSchema, *, seed: int) -> Sides:
-        """Thin the tables, put them into the metric space of the training rows, and match them."""
+    def of(
+        cls,
+        tables: Mapping[str, pa.Table],
+        schema: TableSchema | ImageSchema,
+        *,
+        seed: int,
+        points: Callable[[pa.Table], np.ndarray] | None = None,
+    ) -> Sides:
+        """Thin the tables, put them into a metric space (None: that of the training rows), and match them."""
         cut, rows = {}, {}
         for name, table in tables.items():
             chosen = Rows.of(schema.label_codes(table), seed=seed, name=name)
             kept = np.sort(np.concatenate(list(chosen.by_class.values())))
             cut[name] = table.take(kept).combine_chunks()
             rows[name] = Rows(by_class={c: np.searchsorted(kept, i) for c, i in chosen.by_class.items()})
-        space = MetricSpace.fit(tables["train"], schema)
-        points = {name: space.points(table) for name, table in cut.items()}
+        if points is None:
+            assert isinstance(schema, TableSchema), "images have a space of their own"
+            points = MetricSpace.fit(tables["train"], schema).points
+        placed = {name: points(table) for name, table in cut.items()}
         matched = match(rows["train"], rows.get("holdout"), rows["synthetic"])
-        return cls(schema=schema, tables=cut, points=points, rows=rows, matched=matched)
+        return cls(schema=schema, tables=cut, points=placed, rows=rows, matched=matched)
+
+    def only(self, c: int) -> Sides:
+        """Return the rows of class ``c`` alone, matched among themselves."""
+        rows = {name: Rows(by_class={c: r.by_class[c]} if r.count(c) else {}) for name, r in self.rows.items()}
+        return replace(self, rows=rows, matched=match(rows["train"], rows.get("holdout"), rows["synthetic"]))
 
     def beside(self, figure: Figure) -> Beside:
         """Work a figure out for the held-out rows, and as a mean over the lots of synthetic ones."""
@@ -219,24 +245,9 @@ def _listed(matrix: np.ndarray) -> list[list[float | None]]:
 
 def of_class(sides: Sides, c: int, counts: Mapping[str, int]) -> ClassFidelity:
     """Measure class ``c``, which has ``counts`` rows on each side before any thinning."""
-    rows = {name: Rows(by_class={c: r.by_class[c]} if r.count(c) else {}) for name, r in sides.rows.items()}
-    matched = match(rows["train"], rows.get("holdout"), rows["synthetic"])
-    real = sides.points["train"][rows["train"].by_class.get(c, np.empty(0, np.int64))]
-
-    def measure(side: str, index: np.ndarray) -> Manifold | None:
-        if min(len(real), len(index)) < MIN_ROWS or real.shape[1] == 0:
-            return None
-        return precision_recall_density_coverage(real, sides.points[side][index], nearest=NEAREST)
-
-    lots = [measure("synthetic", lot) for lot in matched.synthetic]
-    held = None if matched.holdout is None else measure("holdout", matched.holdout)
-    figures = {
-        name: Beside(
-            synthetic=_mean([getattr(lot, name) for lot in lots if lot is not None]),
-            holdout=None if held is None else getattr(held, name),
-        )
-        for name in ("precision", "recall", "density", "coverage")
-    }
+    own = sides.only(c)
+    matched = own.matched
+    figures = manifold(own, own.rows["train"].by_class.get(c, np.empty(0, np.int64)))
     return ClassFidelity(
         label=sides.schema.class_names()[c],
         n_train=counts["train"],
@@ -247,7 +258,27 @@ def of_class(sides: Sides, c: int, counts: Mapping[str, int]) -> ClassFidelity:
     )
 
 
-def exact(tables: Mapping[str, pa.Table], schema: TableSchema) -> Beside:
+def manifold(sides: Sides, train: np.ndarray) -> dict[str, Beside]:
+    """Return precision, recall, density and coverage against the training rows with the numbers ``train``."""
+    real = sides.points["train"][train]
+
+    def measure(side: str, index: np.ndarray) -> Manifold | None:
+        if min(len(real), len(index)) < MIN_ROWS or real.shape[1] == 0:
+            return None
+        return precision_recall_density_coverage(real, sides.points[side][index], nearest=NEAREST)
+
+    lots = [measure("synthetic", lot) for lot in sides.matched.synthetic]
+    held = None if sides.matched.holdout is None else measure("holdout", sides.matched.holdout)
+    return {
+        name: Beside(
+            synthetic=_mean([getattr(lot, name) for lot in lots if lot is not None]),
+            holdout=None if held is None else getattr(held, name),
+        )
+        for name in ("precision", "recall", "density", "coverage")
+    }
+
+
+def exact(tables: Mapping[str, pa.Table], schema: TableSchema | ImageSchema) -> Beside:
     """Return the share of rows whose every feature equals a training row's; all rows are looked at."""
     if not schema.feature_names:
         return Beside()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Literal
 
@@ -19,11 +20,13 @@ from ganaug.evaluate.ours import make_ours
 from ganaug.evaluate.plan import make_plan
 from ganaug.evaluate.protocol import Protocol
 from ganaug.evaluate.result import Effect
-from ganaug.learners import DEFAULT_LEARNERS, Runner, labels_of, own_learner
+from ganaug.image_schema import ImageSchema
+from ganaug.learners import Runner, default_learners, labels_of, own_learner
 from ganaug.learners.folds import TooFewRowsError
 from ganaug.learners.scoring import Scoring
 from ganaug.progress import Progress
 from ganaug.seeding import resolve
+from ganaug.transforms import DEFAULT_TRANSFORMS
 
 __all__ = ["Effect", "measure_effect"]
 
@@ -40,6 +43,7 @@ def measure_effect(
     estimator: Any = None,
     scoring: Any = None,
     arms: Iterable[Any] | Mapping[str, Any] | None = None,
+    transforms: Sequence[str] = DEFAULT_TRANSFORMS,
     id_columns: Any = None,
     time_budget: float | None = None,
     random_state: Any = None,
@@ -53,20 +57,24 @@ def measure_effect(
     An augmenter that was fitted beforehand is fitted again, or refused where it gives held-out rows away.
 
     Args:
-        data: as for `ganaug.augment`.
+        data: as for `ganaug.augment`, or rows that were read already (`ganaug.data.TableData`).
         target: the column of classes.
         augmenter: ``"policy"``, a variant's name, a `GANSampler`, a `Policy` or `GanAugmenter`, any object with
             ``fit_many(tables, schema, seeds)`` (fitted generators offer ``sample_table(codes, *, seed)``), the name of
             a cheap arm, an imbalanced-learn sampler, or a callable (X: DataFrame, y: Series, random_state: int) ->
-            (X, y).
+            (X, y); of images X is uint8 (n, h, w, c) and y an array.
         depth: ``"quick"`` (5 folds), or ``"thorough"`` (5 x 5, 10 repeats where the smallest class has under 50 rows,
             three generators a fold).
         cv: a number of folds, a scikit-learn splitter, or (train, test) index pairs, instead of the depth's folds.
         groups: (n,) groups that no fold may split, or the name of a column, which is then no feature.
         test_data: rows to test on instead of folds; the interval then says nothing about other training rows.
-        estimator: a classifier instead of the default three; a Pipeline gets the DataFrame, others prepared features.
+        estimator: a classifier instead of the default three; a Pipeline gets the DataFrame, or the flat pixels of
+            images in [0, 1], others get prepared features.
         scoring: scikit-learn's name or callable, instead of (macro) average precision.
-        arms: what to compare with instead of `DEFAULT_ARMS`: names of these, samplers, callables; a dict names them.
+        arms: what to compare with instead of `DEFAULT_ARMS`, or `DEFAULT_IMAGE_ARMS`: names of these, samplers,
+            callables; a dict names them.
+        transforms: which changes leave the label of an image as it is, among "shift", "crop" and "flip"; for the arm
+            "flips_crops_shifts".
         id_columns: columns that name rows; see `ganaug.data.read_table`.
         time_budget: seconds; what is left out to keep them is in ``.cuts``, and depends on this machine's speed.
         random_state: an integer makes everything the same again, whatever ``n_jobs``.
@@ -92,11 +100,12 @@ def measure_effect(
         raise ConfigError(f"time_budget must be above 0 seconds, however: {time_budget=}")
     given = {"target": target, "id_columns": id_columns, "groups": groups, "test_data": test_data}
     rows, table, info = read_given(data, **given)
-    ours = make_ours(augmenter, rows)
+    ours = make_ours(augmenter, rows, transforms=transforms)
+    images = isinstance(rows.schema, ImageSchema)
     about: dict[str, Any] = {
         "depth": depth,
         "n_rows": len(rows.table),
-        "n_features": len(rows.schema.feature_names),
+        "n_features": _n_features(rows),
         "class_counts": _class_counts(rows),
         "ours": ours.name,
         "random_state": seed,
@@ -105,7 +114,7 @@ def measure_effect(
         return _not_measurable("there is no target with two classes to classify", about, started)
     labels = labels_of(rows.schema)
     rule = Scoring.make(scoring, info.codes, labels)
-    learners = DEFAULT_LEARNERS if estimator is None else (own_learner(estimator, labels),)
+    learners = default_learners(rows.schema) if estimator is None else (own_learner(estimator, labels),)
     shown = progress_module.bar(enabled=progress) if isinstance(progress, bool) else nullcontext(progress)
     try:
         plan = make_plan(info, depth=depth, cv=cv, seed=seed)
@@ -113,7 +122,7 @@ def measure_effect(
             protocol = Protocol(
                 table,
                 rows.schema,
-                arms=[arm for arm in make_arms(arms) if arm.name != ours.name],
+                arms=[a for a in make_arms(arms, images=images, transforms=transforms) if a.name != ours.name],
                 ours=ours,
                 learners=learners,
                 rule=rule,
@@ -128,6 +137,11 @@ def measure_effect(
     if ours.name in protocol.measured.left_out:
         return _not_measurable(protocol.measured.left_out[ours.name], about, started, rule.name)
     return findings(protocol, check.plan, check.cuts, about, seconds=time.perf_counter() - started)
+
+
+def _n_features(rows: TableData) -> int:
+    schema = rows.schema
+    return math.prod(schema.shape) if isinstance(schema, ImageSchema) else len(schema.feature_names)
 
 
 def _class_counts(rows: TableData) -> dict[str, int]:

@@ -9,8 +9,12 @@ import pyarrow as pa
 
 from ganaug.arrays import plain, typed, value_type
 from ganaug.data import TableData, read_table, row_hashes
+from ganaug.data.images import read_images
+from ganaug.data.read import is_images, read
 from ganaug.errors import DataError, SchemaError
 from ganaug.evaluate.plan import Rows
+from ganaug.image_schema import ImageSchema
+from ganaug.pixels import table_of
 from ganaug.schema import TableSchema
 
 __all__ = ["read_given"]
@@ -21,17 +25,25 @@ def read_given(
 ) -> tuple[TableData, pa.Table, Rows]:
     """Return the rows given, all rows (those of a test set at the end), and what the plan has to know about them.
 
+    Rows that were read already (`TableData`) are taken as they are.
+
     Raises:
         DataError: the rows cannot be used, or there is not one group a row.
         SchemaError: the test set has other columns.
     """
-    if isinstance(groups, str):
+    if isinstance(data, TableData):
+        rows = data
+        if isinstance(groups, str):
+            raise DataError(f"groups of rows that were read already must be one value a row, however: {groups!r}")
+    elif isinstance(groups, str):
         rows, groups = _with_group_column(data, target, id_columns, groups)
     else:
-        rows = read_table(data, target=target, id_columns=id_columns)
+        rows = read(data, target=target, id_columns=id_columns)
     table, n_given = rows.table, 0
     if test_data is not None:
-        test = _read_test(test_data, target, rows.schema)
+        schema: TableSchema | ImageSchema = rows.schema
+        images = isinstance(schema, ImageSchema)
+        test = _read_images(test_data, schema) if images else _read_test(test_data, target, schema)
         table = pa.concat_tables([table, test]).combine_chunks()
         n_given = len(test)
     info = Rows(
@@ -46,6 +58,8 @@ def read_given(
 
 def _with_group_column(data: Any, target: Any, id_columns: Any, name: str) -> tuple[TableData, np.ndarray]:
     """Read rows of which a column says the group; it is no feature then."""
+    if is_images(data):
+        raise DataError(f"groups of images must be one value an image, however: {name!r}; give the column's values")
     found = read_table(data, target=target, id_columns=id_columns)
     if name not in found.table.column_names or name == found.schema.target:
         raise DataError(f"groups must name a feature column, however: {name!r} of {found.table.column_names}")
@@ -70,6 +84,18 @@ def _read_test(test_data: Any, target: Any, schema: TableSchema) -> pa.Table:
     except pa.ArrowException as error:
         raise SchemaError(f"the test set's types are not those of the training rows: {error}") from error
     return pa.Table.from_arrays(columns, schema=schema.arrow)
+
+
+def _read_images(test_data: Any, schema: ImageSchema) -> pa.Table:
+    """Read test images with the size, the channels and the classes of the training images."""
+    size, labels = (schema.height, schema.width), None if schema.classes is None else schema.classes.to_pylist()
+    target = None if isinstance(test_data, tuple) else schema.target
+    if not is_images(test_data):
+        raise SchemaError("test_data must be images with labels, as the data are; these are no images")
+    found = read_images(test_data, target=target, classes=labels, size=size, channels=schema.channels)
+    if schema.target is not None and found.schema.target is None:
+        raise SchemaError("test_data must be images with labels, as the data are; these have none")
+    return table_of(found.schema.pixels(found.table), found.schema.label_codes(found.table), schema)
 
 
 def _group_ids(groups: Any, n_rows: int, n_given: int) -> np.ndarray:

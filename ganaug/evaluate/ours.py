@@ -13,14 +13,16 @@ from ganaug.data import TableData
 from ganaug.errors import ConfigError
 from ganaug.evaluate.arms import BUILT_IN, make_arm
 from ganaug.evaluate.protocol import Ours
+from ganaug.image_schema import ImageSchema
 from ganaug.policy import Candidate, GanAugmenter, Policy
 from ganaug.progress import Progress, silent
 from ganaug.schema import TableSchema
+from ganaug.transforms import DEFAULT_TRANSFORMS
 
 __all__ = ["make_ours"]
 
 
-def make_ours(augmenter: Any, rows: TableData) -> Ours:
+def make_ours(augmenter: Any, rows: TableData, *, transforms: Sequence[str] = DEFAULT_TRANSFORMS) -> Ours:
     """Make what is judged; see `measure_effect` for what ``augmenter`` may be.
 
     Raises:
@@ -28,7 +30,7 @@ def make_ours(augmenter: Any, rows: TableData) -> Ours:
         TypeError: nothing that augments.
     """
     if isinstance(augmenter, str):
-        return _named(augmenter)
+        return _named(augmenter, transforms)
     if isinstance(augmenter, type):
         raise TypeError(f"augmenter must be an object, not a class: write {augmenter.__name__}(...)")
     if hasattr(augmenter, "as_augmenter"):
@@ -42,7 +44,7 @@ def make_ours(augmenter: Any, rows: TableData) -> Ours:
     return Ours(name=f"{arm.name}*" if arm.name in BUILT_IN else arm.name, label=arm.label, arm=arm)
 
 
-def _named(name: str) -> Ours:
+def _named(name: str, transforms: Sequence[str]) -> Ours:
     from ganaug import variants
 
     if name == "policy":
@@ -50,7 +52,7 @@ def _named(name: str) -> Ours:
     if name == "auto" or name in variants.names():
         return Ours(name=name, label=name, augmenter=GanAugmenter(variant=name, name=name))
     if name in BUILT_IN:
-        arm = make_arm(name)
+        arm = make_arm(name, transforms=transforms)
         return Ours(name=f"{arm.name}*", label=f"{arm.label} (as augmenter)", arm=arm)
     known = ("policy", "auto", *variants.names(), *BUILT_IN)
     raise ConfigError(f"unknown augmenter {name!r}; known are: {', '.join(known)}, or pass a sampler or a callable")
@@ -77,7 +79,7 @@ class Proportional(GanAugmenter):
 
     shares: tuple[float, ...] = ()
 
-    def counts(self, candidate: Candidate, codes: np.ndarray, schema: TableSchema) -> dict[int, int]:
+    def counts(self, candidate: Candidate, codes: np.ndarray, schema: TableSchema | ImageSchema) -> dict[int, int]:
         """Return the rows to add to rows with these codes."""
         present = np.bincount(codes, minlength=schema.n_classes)
         return {code: round(share * int(present[code])) for code, share in enumerate(self.shares)}
@@ -96,7 +98,7 @@ class Batched(GanAugmenter):
     def fit_many(
         self,
         tables: Sequence[pa.Table],
-        schema: TableSchema,
+        schema: TableSchema | ImageSchema,
         seeds: Sequence[int],
         *,
         device: Any = "auto",
@@ -105,7 +107,7 @@ class Batched(GanAugmenter):
         """Let the object fit one generator a table."""
         return list(self.source.fit_many(tables, schema, seeds))
 
-    def counts(self, candidate: Candidate, codes: np.ndarray, schema: TableSchema) -> dict[int, int]:
+    def counts(self, candidate: Candidate, codes: np.ndarray, schema: TableSchema | ImageSchema) -> dict[int, int]:
         """Return the object's counts, or as many rows as the candidate's ratio says."""
         if hasattr(self.source, "counts"):
             return self.source.counts(candidate, codes, schema)

@@ -15,6 +15,7 @@ from ganaug.evaluate.arms import NOTHING, TUNED, Arm, CannotRunError
 from ganaug.evaluate.judge import Predicted, judge, tune_settings
 from ganaug.evaluate.measured import Generators, Measured
 from ganaug.evaluate.plan import Fold, Plan
+from ganaug.image_schema import ImageSchema
 from ganaug.learners import Job, Learner, Outcome, Part, Runner, Training
 from ganaug.learners.folds import TooFewRowsError
 from ganaug.learners.scoring import Scoring
@@ -58,7 +59,7 @@ class Protocol:
     def __init__(
         self,
         table: pa.Table,
-        schema: TableSchema,
+        schema: TableSchema | ImageSchema,
         *,
         arms: Sequence[Arm],
         ours: Ours,

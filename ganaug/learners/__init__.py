@@ -1,13 +1,18 @@
 """scikit-learn's side of the check: prepared features, classifiers, many fits, scores."""
 
 from ganaug.learners.exchange import assemble, frame_of, labels_of, table_of
+from ganaug.learners.image_exchange import flat_of, images_of, matrix_of, rounded
+from ganaug.learners.image_prepare import DEFAULT_IMAGE_LEARNERS, ImagePreparation
 from ganaug.learners.jobs import Job, Outcome, Runner, Training
+from ganaug.learners.kinds import default_learners, filter_learner, own_rows, prepare
 from ganaug.learners.models import DEFAULT_LEARNERS, Learner, Predictions, fit_predict, own_learner, thread_cap
 from ganaug.learners.part import LeakError, Part
 from ganaug.learners.prepare import Preparation
 
 __all__ = [
+    "DEFAULT_IMAGE_LEARNERS",
     "DEFAULT_LEARNERS",
+    "ImagePreparation",
     "Job",
     "LeakError",
     "Learner",
@@ -18,10 +23,18 @@ __all__ = [
     "Runner",
     "Training",
     "assemble",
+    "default_learners",
+    "filter_learner",
     "fit_predict",
+    "flat_of",
     "frame_of",
+    "images_of",
     "labels_of",
+    "matrix_of",
     "own_learner",
+    "own_rows",
+    "prepare",
+    "rounded",
     "table_of",
     "thread_cap",
 ]

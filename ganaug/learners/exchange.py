@@ -12,12 +12,12 @@ from ganaug import containers
 from ganaug.arrays import index_in, pc, plain, typed, value_type
 from ganaug.data import to_pandas
 from ganaug.errors import SchemaError
-from ganaug.schema import TableSchema
+from ganaug.schema import Labelled, TableSchema
 
-__all__ = ["assemble", "frame_of", "labels_of", "table_of"]
+__all__ = ["assemble", "codes_of", "frame_of", "labels_of", "table_of"]
 
 
-def labels_of(schema: TableSchema) -> np.ndarray:
+def labels_of(schema: Labelled) -> np.ndarray:
     """Return the labels by code, as the user's own code knows them. **Shape**: (k,)."""
     assert schema.classes is not None
     return np.array(schema.classes.to_pylist())
@@ -68,16 +68,29 @@ def table_of(features: Any, labels: Any, schema: TableSchema) -> pa.Table:
     frame = frame.set_axis([str(c) for c in frame.columns], axis=1).reset_index(drop=True)
     frame = frame[names] if set(names) == set(frame.columns) else frame.set_axis(names, axis=1)
     table, _, _ = containers.from_frame(frame)
-    listed = pa.array(pd.Series(np.asarray(labels)).tolist())
-    assert schema.classes is not None
+    codes = codes_of(labels, schema)
     try:
-        codes = index_in(listed, schema.classes)
-        if codes.null_count:
-            unknown = listed.filter(codes.is_null()).unique().to_pylist()
-            raise SchemaError(f"the augmenter returned labels {unknown}; the classes are {schema.class_names()}")
-        return assemble(table, codes.to_numpy(zero_copy_only=False), schema)
+        return assemble(table, codes, schema)
     except pa.ArrowException as error:
         raise SchemaError(f"the augmenter returned values of other types than it was given: {error}") from error
+
+
+def codes_of(labels: Any, schema: Labelled) -> np.ndarray:
+    """Return the class codes of labels that a user's code returned. **Shape**: (n,).
+
+    Raises:
+        SchemaError: when one of them is no class.
+    """
+    assert schema.classes is not None
+    try:
+        listed = pa.array(pd.Series(np.asarray(labels)).tolist())
+        codes = index_in(listed, schema.classes)
+    except pa.ArrowException as error:
+        raise SchemaError(f"the augmenter returned labels of another type than it was given: {error}") from error
+    if codes.null_count:
+        unknown = listed.filter(codes.is_null()).unique().to_pylist()
+        raise SchemaError(f"the augmenter returned labels {unknown}; the classes are {schema.class_names()}")
+    return codes.to_numpy(zero_copy_only=False)
 
 
 def _typed(array: pa.Array, type_: pa.DataType, listed: pa.Array | None) -> pa.Array:

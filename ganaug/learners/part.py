@@ -11,8 +11,11 @@ from scipy.stats import binom
 
 from ganaug.data import row_hashes
 from ganaug.errors import DataError
+from ganaug.image_schema import ImageSchema
 from ganaug.learners.exchange import assemble, frame_of
+from ganaug.learners.image_prepare import ImagePreparation
 from ganaug.learners.jobs import Training
+from ganaug.learners.kinds import own_rows, prepare
 from ganaug.learners.models import Rows
 from ganaug.learners.prepare import Preparation
 from ganaug.schema import TableSchema
@@ -35,14 +38,20 @@ class Part:
         schema: theirs.
         train: indices of the training rows.
         held_out: indices of the rows to predict.
-        frames: whether the learners take DataFrames; prepared matrices otherwise.
+        frames: whether the learners take DataFrames or, of images, flat pixels; prepared matrices otherwise.
 
     Raises:
         LeakError: when a held-out row equals a training row.
     """
 
     def __init__(
-        self, table: pa.Table, schema: TableSchema, train: np.ndarray, held_out: np.ndarray, *, frames: bool = False
+        self,
+        table: pa.Table,
+        schema: TableSchema | ImageSchema,
+        train: np.ndarray,
+        held_out: np.ndarray,
+        *,
+        frames: bool = False,
     ) -> None:
         self.schema = schema
         self.frames = frames
@@ -59,9 +68,9 @@ class Part:
             )
 
     @cached_property
-    def preparation(self) -> Preparation:
+    def preparation(self) -> Preparation | ImagePreparation:
         """The features, fitted on the training rows alone."""
-        return Preparation.fit(self.table, self.schema)
+        return prepare(self.table, self.schema)
 
     @cached_property
     def matrix(self) -> np.ndarray:
@@ -76,27 +85,39 @@ class Part:
     @cached_property
     def real(self) -> Rows:
         """The training rows as the learners take them."""
-        return frame_of(self.table, self.schema) if self.frames else self.matrix
+        return own_rows(self.table, self.schema) if self.frames else self.matrix
 
     @cached_property
     def held_out(self) -> Rows:
         """The held-out rows as the learners take them."""
-        return frame_of(self.held_table, self.schema) if self.frames else self.held_matrix
+        return own_rows(self.held_table, self.schema) if self.frames else self.held_matrix
 
     def plain(self, weight: np.ndarray | None = None) -> Training:
         """Train on the real rows as they are."""
         return Training(kept=np.arange(len(self.codes)), codes=self.codes, weight=weight)
 
-    def with_table(self, rows: pa.Table, *, kept: np.ndarray | None = None) -> Training:
-        """Train on the real rows (those ``kept``) and on other rows of the same schema."""
-        matrix = self.preparation.transform(rows)
-        self._refuse_copies(matrix)
-        extra = frame_of(rows, self.schema) if self.frames else matrix
+    def with_table(self, rows: pa.Table, *, kept: np.ndarray | None = None, trusted: bool = False) -> Training:
+        """Train on the real rows (those ``kept``) and on other rows of the same schema.
+
+        ``trusted`` rows come from code of this package that saw nothing but the training rows: they are not searched
+        for held-out ones.
+        """
+        if isinstance(self.schema, ImageSchema):
+            if not trusted:
+                self._refuse_copies(row_hashes(rows, self.schema.feature_names))
+            extra = own_rows(rows, self.schema) if self.frames else self.preparation.transform(rows)
+        else:
+            matrix = self.preparation.transform(rows)
+            if not trusted:
+                self._refuse_copies(_hashes(matrix))
+            extra = own_rows(rows, self.schema) if self.frames else matrix
         return self._with(extra, self.schema.label_codes(rows), kept)
 
     def with_matrix(self, matrix: np.ndarray, codes: np.ndarray, *, kept: np.ndarray | None = None) -> Training:
-        """Train on the real rows (those ``kept``) and on other prepared rows."""
-        self._refuse_copies(matrix)
+        """Train on the real rows (those ``kept``) and on other prepared rows, of a table."""
+        assert isinstance(self.schema, TableSchema), "there is no way back from prepared rows to images"
+        assert isinstance(self.preparation, Preparation)
+        self._refuse_copies(_hashes(matrix))
         extra: Rows = matrix
         if self.frames:
             extra = frame_of(assemble(self.preparation.inverse(matrix), codes, self.schema), self.schema)
@@ -110,15 +131,23 @@ class Part:
 
     @cached_property
     def _known(self) -> np.ndarray:
+        if isinstance(self.schema, ImageSchema):
+            return row_hashes(self.table, self.schema.feature_names)
         return _hashes(self.matrix)
 
     @cached_property
     def _unknown(self) -> np.ndarray:
+        if isinstance(self.schema, ImageSchema):
+            return row_hashes(self.held_table, self.schema.feature_names)
         return _hashes(self.held_matrix)
 
     @cached_property
     def _telling(self) -> np.ndarray:
-        """Tell which held-out rows hold a number that nobody guesses: on no decimal grid, in no training row."""
+        """Tell which held-out rows hold what nobody guesses: a number on no decimal grid and in no training row, or an
+        image, whatever it shows.
+        """
+        if isinstance(self.schema, ImageSchema):
+            return np.ones(len(self.held_table), dtype=bool)
         telling = np.zeros(len(self.held_table), dtype=bool)
         for column in self.schema.columns:
             if column.kind == "number" and pa.types.is_floating(column.type):
@@ -128,14 +157,13 @@ class Part:
                 telling |= off_grid & ~np.isin(values, real)
         return telling
 
-    def _refuse_copies(self, made: np.ndarray) -> None:
-        """Raise where made-up rows hold held-out rows that nothing could know.
+    def _refuse_copies(self, found: np.ndarray) -> None:
+        """Raise where made-up rows, of which these are the hashes, hold held-out rows that nothing could know.
 
-        Two signs. A made-up row equals a held-out row in full, and the row holds a number that nobody guesses. Or more
+        Two signs. A made-up row equals a held-out row in full, and the row holds what nobody guesses. Or more
         held-out rows come back than chance explains: who saw the training rows only gives those back at least as often,
         so that each real row that comes back is a held-out one with at most their share of the real rows.
         """
-        found = _hashes(made)
         hit = np.isin(self._unknown, found)
         if not hit.any():
             return

@@ -16,8 +16,9 @@ BLOCK_ENTRIES = 1 << 22
 def frechet_distance(real: np.ndarray, synthetic: np.ndarray, *, shrinkage: bool = True) -> float:
     """Return the squared Frechet distance of two Gaussians with the means and covariances of the clouds.
 
-    ``|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))``: Dowson and Landau, 1982 (J. of Multivariate Analysis 12); on features of a network,
-    Heusel et al., 2017 (arXiv 1706.08500), equation 6. 0 where the Gaussians agree, no upper limit.
+    ``|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))``: Dowson and Landau, 1982 (J. of Multivariate Analysis 12); on
+    features of a network, Heusel et al., 2017 (arXiv 1706.08500), equation 6. 0 where the Gaussians agree, no upper
+    limit.
 
     The trace of the root is the sum of the singular values of ``C1^(1/2) C2^(1/2)``: roots of symmetric matrices only,
     so that no imaginary part and no added diagonal is needed where a covariance is singular.

@@ -10,16 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from ganaug.errors import ConfigError
-from ganaug.learners import DEFAULT_LEARNERS, Learner, Part, Preparation, Training, fit_predict
+from ganaug.image_schema import ImageSchema
+from ganaug.learners import ImagePreparation, Part, Preparation, Training, filter_learner, fit_predict, prepare
 from ganaug.policy.choice import CANDIDATES, Candidate
 from ganaug.progress import Progress, silent
 from ganaug.schema import TableSchema
 from ganaug.seeding import derive
 
 __all__ = ["GanAugmenter", "Policy", "candidate_trainings", "draw_candidate"]
-
-JUDGE: Learner = DEFAULT_LEARNERS[1]
-"""The filter's classifier: a forest's out-of-bag-like votes are spread finely enough to rank rows by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +35,7 @@ class GanAugmenter:
     def fit_many(
         self,
         tables: Sequence[pa.Table],
-        schema: TableSchema,
+        schema: TableSchema | ImageSchema,
         seeds: Sequence[int],
         *,
         device: Any = "auto",
@@ -49,7 +47,7 @@ class GanAugmenter:
 
         return list(fit_many(tables, schema, variant=self.variant, seeds=seeds, device=device, progress=progress))
 
-    def counts(self, candidate: Candidate, codes: np.ndarray, schema: TableSchema) -> dict[int, int]:
+    def counts(self, candidate: Candidate, codes: np.ndarray, schema: TableSchema | ImageSchema) -> dict[int, int]:
         """Return how many rows of each class code to add to rows with these codes."""
         from ganaug.sampling import class_counts, ratio_counts
 
@@ -82,10 +80,10 @@ def draw_candidate(
     candidate: Candidate,
     generator: Any,
     table: pa.Table,
-    schema: TableSchema,
+    schema: TableSchema | ImageSchema,
     *,
     seed: int,
-    preparation: Preparation | None = None,
+    preparation: Preparation | ImagePreparation | None = None,
 ) -> pa.Table:
     """Draw the synthetic rows of a candidate for the real rows ``table`` that ``generator`` was fitted on.
 
@@ -106,9 +104,9 @@ def draw_candidate(
         return schema.arrow.empty_table()
 
     def judge(rows: pa.Table) -> np.ndarray:
-        fitted = Preparation.fit(table, schema) if preparation is None else preparation
+        fitted = prepare(table, schema) if preparation is None else preparation
         real, made = fitted.transform(table), fitted.transform(rows)
-        return fit_predict(JUDGE, real, codes, None, made, schema.n_classes, derive(seed, "filter"))
+        return fit_predict(filter_learner(schema), real, codes, None, made, schema.n_classes, derive(seed, "filter"))
 
     return draw(generator, counts, seed=seed, keep=candidate.keep, judge=judge)
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from ganaug.data import row_hashes
 from ganaug.errors import DataError
-from ganaug.learners import DEFAULT_LEARNERS, Job, Part, Runner, labels_of, own_learner
+from ganaug.image_schema import ImageSchema
+from ganaug.learners import Job, Part, Runner, default_learners, labels_of, own_learner
 from ganaug.learners.folds import TooFewRowsError, make_folds
 from ganaug.learners.scoring import Scoring
 from ganaug.policy.augmenter import Policy, candidate_trainings
@@ -23,7 +24,7 @@ __all__ = ["select"]
 
 def select(
     table: pa.Table,
-    schema: TableSchema,
+    schema: TableSchema | ImageSchema,
     *,
     policy: Policy,
     seed: int,
@@ -53,7 +54,7 @@ def select(
         return nothing(policy.candidates, float("nan"), float("nan"), "without a target no gain can be measured")
     labels = labels_of(schema)
     rule = Scoring.make(scoring, codes, labels)
-    learners = DEFAULT_LEARNERS if estimator is None else (own_learner(estimator, labels),)
+    learners = default_learners(schema) if estimator is None else (own_learner(estimator, labels),)
     try:
         folds = make_folds(
             codes,
