@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ArtefactError", "ConfigError", "DataError", "DataWarning", "OutputError", "SchemaError"]
+__all__ = ["ArtefactError", "ConfigError", "DataError", "DataWarning", "OutputError", "SchemaError", "TrainingError"]
 
 
 class DataError(ValueError):
@@ -23,6 +23,10 @@ class ArtefactError(ValueError):
 
 class OutputError(ValueError):
     """The place to write to cannot be used."""
+
+
+class TrainingError(RuntimeError):
+    """The training went wrong in a way that no result can come of, such as a loss that is not finite."""
 
 
 class DataWarning(UserWarning):

@@ -13,7 +13,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Adam", "Draw", "Emitted", "Gan", "Penalty", "Phase", "RealRows", "Source", "Stage", "Tensors"]
+from ganaug.encode import Encoded, ImageEncoder, TableEncoder
+
+__all__ = [
+    "Adam",
+    "Draw",
+    "Emitted",
+    "EmittedImages",
+    "Gan",
+    "Penalty",
+    "Phase",
+    "RealRows",
+    "Source",
+    "Stage",
+    "Tensors",
+]
 
 Tensors = dict[str, Tensor]
 
@@ -57,6 +71,16 @@ class Draw:
     rng: torch.Generator
     cache: Tensors = field(default_factory=dict)
     """What a phase's loss has computed and its penalties use again."""
+    shard: slice = field(default_factory=lambda: slice(None))
+    """Which rows of the whole batch these are, where several processes share it."""
+    batch: int | None = None
+    """Rows of the whole batch; None where these are all."""
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Draw uniform numbers ``(M, B, *shape)`` that do not depend on how many processes share the batch."""
+        members, rows = self.y.shape
+        whole = rows if self.batch is None else self.batch
+        return torch.rand(members, whole, *shape, generator=self.rng, device=self.y.device)[:, self.shard]
 
 
 @dataclass(frozen=True)
@@ -69,6 +93,24 @@ class Emitted:
     continuous: Tensor
     codes: Tensor
     uniforms: Tensor | None = None
+
+    def encoded(self, encoder: TableEncoder, n: int) -> Encoded:
+        """Return the first ``n`` rows of the first member as ``encoder`` takes them."""
+        codes = self.codes[0].cpu().numpy().astype(np.int32)
+        if self.uniforms is not None:
+            codes = encoder.unbucket(codes, self.uniforms[0].cpu().numpy())
+        return Encoded(self.continuous[0].cpu().numpy().astype(np.float64)[:n], codes[:n])
+
+
+@dataclass(frozen=True)
+class EmittedImages:
+    """Generated images, ``(M, B, C, H, W)`` in [-1, 1]; what lies outside is clipped."""
+
+    images: Tensor
+
+    def encoded(self, encoder: ImageEncoder, n: int) -> np.ndarray:
+        """Return the first ``n`` images of the first member as ``encoder`` takes them."""
+        return self.images[0, :n].float().cpu().numpy()
 
 
 @dataclass(frozen=True, kw_only=True)

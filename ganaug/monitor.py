@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from ganaug import seeding
 from ganaug.gan import Gan
 
-__all__ = ["BestWeights", "EnergyMonitor", "Monitor"]
+__all__ = ["BestWeights", "EnergyMonitor", "Monitor", "energy_distance", "mean_distance"]
 
 Monitor = Callable[[Gan, nn.ModuleDict], Tensor]
-"""``(gan, networks) -> (M,)``: one score a member, lower is better."""
+"""``(gan, networks) -> (M,)``: one score a member, lower is better; infinite where nothing may be kept."""
 
 FULL_WEIGHT = 32
 """Held-out rows from which on a class counts in full."""
@@ -36,7 +36,6 @@ class EnergyMonitor:
         self._held_out = held_out
         self._seed = seed
         self._n = n_generated
-        self._within = [[_mean_distance(x, x, unbiased=True) for x in classes] for classes in held_out]
 
     @torch.no_grad()
     def __call__(self, gan: Gan, networks: nn.ModuleDict) -> Tensor:
@@ -52,15 +51,22 @@ class EnergyMonitor:
             fake = gan.generate(networks, gan.source.draw(y, rng), y)
             for m, classes in enumerate(self._held_out):
                 if n := len(classes[c]):
-                    between = _mean_distance(classes[c], fake[m])
-                    within = self._within[m][c] + _mean_distance(fake[m], fake[m], unbiased=True)
                     weight = min(n, FULL_WEIGHT)
-                    totals[m] += weight * (2 * between - within)
+                    totals[m] += weight * energy_distance(classes[c], fake[m])
                     weights[m] += weight
         return totals / weights.clamp(min=1)
 
+    def require_sound(self, best: Tensor) -> None:
+        """Accept every state: rows of a table that are all alike are the encoder's matter, and the check's."""
 
-def _mean_distance(x: Tensor, y: Tensor, *, unbiased: bool = False) -> Tensor:
+
+def energy_distance(x: Tensor, y: Tensor) -> Tensor:
+    """``2 E|X - Y| - E|X - X'| - E|Y - Y'|`` of rows ``x (n, D)`` and ``y (m, D)`` (Szekely & Rizzo 2013)."""
+    within = mean_distance(x, x, unbiased=True) + mean_distance(y, y, unbiased=True)
+    return 2 * mean_distance(x, y) - within
+
+
+def mean_distance(x: Tensor, y: Tensor, *, unbiased: bool = False) -> Tensor:
     """Mean Euclidean distance; ``unbiased`` leaves a row's distance to itself out (x is y)."""
     if len(x) == 0 or (unbiased and len(x) == 1):
         return x.new_zeros(())
@@ -82,9 +88,9 @@ class BestWeights:
         self.weights: dict[str, Tensor] = {}
 
     def observe(self, networks: nn.ModuleDict, score: Tensor, step: int) -> None:
-        """Keep the weights of each member whose ``score (M,)`` is its lowest yet."""
+        """Keep the weights of each member whose ``score (M,)`` is its lowest yet; of equal ones the later."""
         score = score.detach().cpu()
-        better = score < self.score
+        improved, better = score < self.score, score <= self.score
         state = networks.state_dict()
         if not self.weights:
             self.weights = {name: value.detach().clone() for name, value in state.items()}
@@ -92,7 +98,7 @@ class BestWeights:
             self.weights[name][better] = value[better]
         self.score = torch.where(better, score, self.score)
         self.step = torch.where(better, step, self.step)
-        self.stale = 0 if bool(better.any()) else self.stale + 1
+        self.stale = 0 if bool(improved.any()) else self.stale + 1
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything, for a checkpoint."""

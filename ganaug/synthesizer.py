@@ -25,25 +25,23 @@ from torch import nn
 
 from ganaug import seeding, variants
 from ganaug.device import resolve_device
-from ganaug.encode import Encoded, Layout, TableEncoder
+from ganaug.encode import AnyEncoder, AnyLayout, encoder_from_state, layout_from_json
 from ganaug.errors import ArtefactError, ConfigError, OutputError
-from ganaug.gan import Emitted, Source
+from ganaug.gan import Source
+from ganaug.image_schema import ImageSchema, schema_from_json
 from ganaug.schema import TableSchema
 
 __all__ = ["FORMAT", "Synthesizer"]
 
 FORMAT = 1
-BLOCK = 4096
-"""Rows that the networks always run on at once, so that no bit depends on how many rows are asked for at a time."""
-
 
 @dataclass(kw_only=True)
 class Synthesizer:
     """Draws synthetic rows of the classes asked for. Made by `ganaug.fit`; saved and loaded without pickle."""
 
-    schema: TableSchema
-    encoder: TableEncoder
-    layout: Layout
+    schema: TableSchema | ImageSchema
+    encoder: AnyEncoder
+    layout: AnyLayout
     """The layout that the networks were built for; the encoder's own may be narrower."""
     variant: str
     config: Any
@@ -108,7 +106,8 @@ class Synthesizer:
     def sample_table(self, labels: np.ndarray, *, seed: int) -> pa.Table:
         """Draw one row for each class code of ``labels (n,)``."""
         labels = np.asarray(labels, np.int64)
-        blocks = (labels[at : at + BLOCK] for at in range(0, len(labels), BLOCK))
+        block = self.encoder.block
+        blocks = (labels[at : at + block] for at in range(0, len(labels), block))
         tables = list(self._decoded(blocks, seed))
         return pa.concat_tables(tables).combine_chunks() if tables else self.empty()
 
@@ -140,10 +139,11 @@ class Synthesizer:
         share = np.cumsum(self.class_counts) / self.class_counts.sum()
         total = sum(rows for _, rows in runs)
         ends = np.cumsum([rows for _, rows in runs])
-        for number, at in enumerate(range(0, total, BLOCK)):
-            rows = np.arange(at, min(at + BLOCK, total))
+        block = self.encoder.block
+        for number, at in enumerate(range(0, total, block)):
+            rows = np.arange(at, min(at + block, total))
             if runs[0][0] is None:
-                u = seeding.numpy_rng(seed, "labels", number).random(BLOCK)[: len(rows)]
+                u = seeding.numpy_rng(seed, "labels", number).random(block)[: len(rows)]
                 yield np.minimum(np.searchsorted(share, u, side="right"), len(share) - 1)
             else:
                 codes = np.array([code for code, _ in runs])
@@ -156,18 +156,13 @@ class Synthesizer:
             first_row += len(labels)
 
     @torch.no_grad()
-    def _encoded(self, labels: np.ndarray, seed: int, number: int) -> Encoded:
+    def _encoded(self, labels: np.ndarray, seed: int, number: int) -> Any:
         """Run the networks on one whole block, padded with its last class, and keep the rows asked for."""
-        padded = np.full(BLOCK, labels[-1], np.int64)
+        padded = np.full(self.encoder.block, labels[-1], np.int64)
         padded[: len(labels)] = labels
         y = torch.from_numpy(padded)[None].to(self.device)
         rng = seeding.torch_rng(seed, "sample", number, device=self.device)
-        emitted: Emitted = self._emit(self._networks, self.source.draw(y, rng), y)
-        codes = emitted.codes[0].cpu().numpy().astype(np.int32)
-        if emitted.uniforms is not None:
-            codes = self.encoder.unbucket(codes, emitted.uniforms[0].cpu().numpy())
-        continuous = emitted.continuous[0].cpu().numpy().astype(np.float64)
-        return Encoded(continuous[: len(labels)], codes[: len(labels)])
+        return self._emit(self._networks, self.source.draw(y, rng), y).encoded(self.encoder, len(labels))
 
     # ---------------------------------------------------------------- on disk
 
@@ -235,13 +230,13 @@ class Synthesizer:
             for name, array in load_tensors(tensors).items():
                 part, _, rest = name.partition("/")
                 arrays[part][rest] = array
-            schema = TableSchema.from_json(document["schema"])
-            layout = Layout.from_json(document["layout"])
+            schema = schema_from_json(document["schema"])
+            layout = layout_from_json(document["layout"])
             name = document["variant"]
             config = variants.config_from_json(name, document["config"])
             return cls(
                 schema=schema,
-                encoder=TableEncoder.from_state(document["encoder"], arrays["encoder"], schema),
+                encoder=encoder_from_state(document["encoder"], arrays["encoder"], schema),
                 layout=layout,
                 variant=name,
                 config=config,

@@ -15,16 +15,12 @@ from torch import nn
 from ganaug import checkpoint as checkpoints
 from ganaug import seeding
 from ganaug.ema import Average
-from ganaug.errors import ArtefactError
+from ganaug.errors import ArtefactError, TrainingError
 from ganaug.gan import Adam, Draw, Gan, Phase, RealRows, Stage
 from ganaug.monitor import BestWeights, Monitor
 from ganaug.progress import Progress, silent
 
 __all__ = ["Trained", "TrainingError", "train"]
-
-
-class TrainingError(RuntimeError):
-    """The training went wrong in a way that no result can come of, such as a loss that is not finite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +31,8 @@ class Trained:
     history: list[dict[str, Any]]
     """One entry an observation: ``step``, a mean loss a phase and a score, each a list of M floats."""
     best_step: list[int]
+    best_score: torch.Tensor
+    """The score at that step ``(M,)``; infinite without a monitor, and where no step could be kept."""
 
 
 @dataclass(kw_only=True)
@@ -248,4 +246,4 @@ def _end(state: _State, *, monitored: bool) -> Trained:
     if monitored:
         networks.load_state_dict(state.best.weights)
         steps = state.best.step.tolist()
-    return Trained(networks=networks, history=state.history, best_step=steps)
+    return Trained(networks=networks, history=state.history, best_step=steps, best_score=state.best.score)

@@ -16,7 +16,8 @@ from sklearn.datasets import load_wine
 from ganaug import fitting
 from ganaug.data import read_table
 from ganaug.errors import ArtefactError, ConfigError, DataError, OutputError
-from ganaug.synthesizer import BLOCK, Synthesizer
+from ganaug.encode import TableEncoder
+from ganaug.synthesizer import Synthesizer
 from ganaug.variants import anchored, wgan_gp
 
 FEW = {"anchored": anchored.Config(steps=30), "wgan_gp": wgan_gp.Config(steps=30)}
@@ -74,7 +75,7 @@ def test_chunks_hold_the_same_rows_whatever_their_size(fitted: Synthesizer, chun
 
 
 def test_fewer_rows_are_the_first_of_more(fitted: Synthesizer) -> None:
-    more = fitted.sample(BLOCK + 50, random_state=3)
+    more = fitted.sample(TableEncoder.block + 50, random_state=3)
     pd.testing.assert_frame_equal(fitted.sample(70, random_state=3), more.iloc[:70])
 
 

@@ -81,6 +81,9 @@ class TableEncoder:
     True
     """
 
+    block = 4096
+    """Rows that the networks always run on at once, so that no bit depends on how many rows are asked for at a time."""
+
     def __init__(self, schema: TableSchema, parts: Sequence[Part], *, private: bool) -> None:
         self.schema = schema
         self.parts = tuple(parts)

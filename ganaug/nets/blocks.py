@@ -67,8 +67,9 @@ class MemberEmbedding(nn.Module):
 
 
 def initialise(network: nn.Module, seeds: Sequence[int], name: str) -> None:
-    """Initialise every member layer of ``network``; member m depends on ``seeds[m]`` alone."""
+    """Initialise every layer that offers ``initialise(member, rng)``; member m depends on ``seeds[m]`` alone."""
     for layer_name, layer in network.named_modules():
-        if isinstance(layer, MemberLinear | MemberEmbedding):
+        draw = getattr(layer, "initialise", None)
+        if draw is not None:
             for member, seed in enumerate(seeds):
-                layer.initialise(member, seeding.torch_rng(seed, "initialise", name, layer_name))
+                draw(member, seeding.torch_rng(seed, "initialise", name, layer_name))

@@ -1,7 +1,8 @@
 """The GAN variants, one file each; a file's name is the variant's name.
 
-A variant is a module with a frozen ``Config``, ``KEEPS_ROWS`` (whether its artefact holds training rows),
-``make_source``, ``stored_source`` and ``build``: see `Variant`.
+A variant is a module with a frozen ``Config``, ``KEEPS_ROWS`` (whether its artefact holds training rows), ``MODALITY``
+(what it makes: "tables" or "images"), ``make_source``, ``stored_source`` and ``build``: see `Variant`. One whose
+settings depend on the size of the data or on the device offers ``settle(config, layout, device)`` too.
 """
 
 from __future__ import annotations
@@ -14,28 +15,27 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from ganaug.data.rows import TableMember
-from ganaug.encode import Layout
 from ganaug.errors import ConfigError
 from ganaug.gan import Gan, Source
 
-__all__ = ["DEFAULT", "Variant", "config_from_json", "config_to_json", "get", "names", "resolve"]
+__all__ = ["DEFAULTS", "Variant", "config_from_json", "config_to_json", "get", "names", "resolve", "settle"]
 
-DEFAULT = "anchored"
-"""What ``variant="auto"`` means for tables."""
+DEFAULTS = {"tables": "anchored", "images": "anchored_image"}
+"""What ``variant="auto"`` means."""
 
 
 class Variant(Protocol):
     """What a variant's module offers."""
 
     KEEPS_ROWS: bool
+    MODALITY: str
     Config: type
 
     def make_source(
         self,
         config: Any,
-        layout: Layout,
-        members: Sequence[TableMember],
+        layout: Any,
+        members: Sequence[Any],
         *,
         n_classes: int,
         seeds: Sequence[int],
@@ -43,22 +43,27 @@ class Variant(Protocol):
         """Return what the generators of all members start from."""
         ...
 
-    def stored_source(self, config: Any, layout: Layout, arrays: Mapping[str, np.ndarray]) -> Source:
+    def stored_source(self, config: Any, layout: Any, arrays: Mapping[str, np.ndarray]) -> Source:
         """Rebuild the source of one member from what ``Source.arrays`` returned."""
         ...
 
-    def build(self, config: Any, layout: Layout, source: Any, *, n_classes: int, seeds: Sequence[int]) -> Gan:
+    def build(self, config: Any, layout: Any, source: Any, *, n_classes: int, seeds: Sequence[int]) -> Gan:
         """Compose the GAN of ``len(seeds)`` members."""
         ...
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of all variants.
+def names(modality: str | None = None) -> tuple[str, ...]:
+    """Return the names of all variants, or of those for "tables" or "images".
 
-    >>> names()
+    >>> names("tables")
     ('anchored', 'wgan_gp')
     """
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    found = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(name for name in found if modality is None or modality == _module(name).MODALITY)
+
+
+def _module(name: str) -> Variant:
+    return cast("Variant", importlib.import_module(f"{__name__}.{name}"))
 
 
 def get(name: str) -> Variant:
@@ -71,13 +76,29 @@ def get(name: str) -> Variant:
     """
     if name not in names():
         raise ConfigError(f"unknown variant {name!r}; known are: auto, {', '.join(names())}")
-    return cast("Variant", importlib.import_module(f"{__name__}.{name}"))
+    return _module(name)
 
 
-def resolve(variant: Any) -> tuple[str, Any]:
-    """Turn ``"auto"``, a name or a variant's ``Config`` into a name and a config."""
+def resolve(variant: Any, modality: str | None = None) -> tuple[str, Any]:
+    """Turn ``"auto"``, a name or a variant's ``Config`` into a name and a config.
+
+    Raises
+    ------
+    ConfigError
+        There is no such variant, or it does not make ``modality`` ("tables", "images"; None: not looked at).
+    """
+    name, config = _resolve(variant, modality)
+    if modality is not None and modality != get(name).MODALITY:
+        raise ConfigError(
+            f"variant {name!r} makes {get(name).MODALITY}, and the data are {modality}; "
+            f"for these there are: auto, {', '.join(names(modality))}"
+        )
+    return name, config
+
+
+def _resolve(variant: Any, modality: str | None) -> tuple[str, Any]:
     if isinstance(variant, str):
-        name = DEFAULT if variant == "auto" else variant
+        name = DEFAULTS[modality or "tables"] if variant == "auto" else variant
         return name, get(name).Config()
     for name in names():
         if isinstance(variant, get(name).Config):
@@ -85,6 +106,12 @@ def resolve(variant: Any) -> tuple[str, Any]:
     raise ConfigError(
         f"variant must be 'auto', one of {', '.join(names())}, or a variant's Config, however: {variant!r}"
     )
+
+
+def settle(name: str, config: Any, layout: Any, device: Any) -> Any:
+    """Return ``config`` with what it leaves open decided by the size of the data and by the device."""
+    decide = getattr(get(name), "settle", None)
+    return config if decide is None else decide(config, layout, device)
 
 
 def config_to_json(config: Any) -> dict[str, Any]:

@@ -23,10 +23,11 @@ from ganaug.gan import Adam, Draw, Emitted, Gan, Penalty, Phase, Stage, Tensors
 from ganaug.nets import ConditionalMLP, OneHot, ProjectionCritic, initialise
 from ganaug.sources import AnchorSource, anchor_arrays
 
-__all__ = ["KEEPS_ROWS", "Config", "build", "make_source", "stored_source"]
+__all__ = ["KEEPS_ROWS", "MODALITY", "Config", "build", "make_source", "stored_source"]
 
 KEEPS_ROWS = True
 """The artefact holds encoded training rows."""
+MODALITY = "tables"
 
 
 @dataclass(frozen=True, kw_only=True)

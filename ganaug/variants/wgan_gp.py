@@ -21,10 +21,11 @@ from ganaug.gan import Adam, Draw, Emitted, Gan, Penalty, Phase, Stage, Tensors
 from ganaug.nets import Classifier, ConditionalMLP, OneHot, initialise
 from ganaug.sources import NoiseSource
 
-__all__ = ["KEEPS_ROWS", "Config", "build", "make_source", "stored_source"]
+__all__ = ["KEEPS_ROWS", "MODALITY", "Config", "build", "make_source", "stored_source"]
 
 KEEPS_ROWS = False
 """The artefact holds nothing of a single training row."""
+MODALITY = "tables"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +158,7 @@ def _generator_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
 
 
 def _gradient_penalty(networks: nn.ModuleDict, draw: Draw) -> Tensor:
-    u = torch.rand(draw.y.shape, generator=draw.rng, device=draw.y.device)
+    u = draw.uniform()
     between = penalties.interpolate(draw.real, draw.cache["fake"], u)
     return penalties.gradient_penalty(lambda x: _critic(networks, x, draw.y), between)
 

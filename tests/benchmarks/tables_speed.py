@@ -122,7 +122,7 @@ def main(
         "variants": {},
         "ctgan": None,
     }
-    for name in [v.strip() for v in variant.split(",")] if variant else variants.names():
+    for name in [v.strip() for v in variant.split(",")] if variant else variants.names("tables"):
         _, config = variants.resolve(name)
         config = replace(config, steps=QUICK_STEPS) if quick else config
         found["variants"][name] = measure_variant(config, learnt, held, target, judge, written, seed=seed)

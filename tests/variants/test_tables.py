@@ -29,7 +29,7 @@ def mixture(seed: int = 0, rows: tuple[int, ...] = (300, 150, 40)) -> pd.DataFra
     return pd.concat(parts, ignore_index=True)
 
 
-@pytest.mark.parametrize("name", variants.names())
+@pytest.mark.parametrize("name", variants.names("tables"))
 def test_the_right_component_is_hit(name: str) -> None:
     read = read_table(mixture(), target="label")
     rows = fitting.fit(read.table, read.schema, variant=name, seed=0).sample(
@@ -45,7 +45,7 @@ def test_the_right_component_is_hit(name: str) -> None:
     assert own.groupby(rows["label"]).mean().between(0.75, 1).all()
 
 
-@pytest.mark.parametrize("name", variants.names())
+@pytest.mark.parametrize("name", variants.names("tables"))
 @pytest.mark.parametrize(
     "frame",
     [
@@ -123,7 +123,7 @@ def test_rows_keep_the_dependence_between_columns_that_training_teaches() -> Non
     x = rng.normal(size=600)
     frame = pd.DataFrame({"x": x, "y": -x + rng.normal(size=600) * 0.2, "label": np.where(x > 0.8, "a", "b")})
     read = read_table(frame, target="label")
-    for name in variants.names():
+    for name in variants.names("tables"):
         rows = fitting.fit(read.table, read.schema, variant=name, seed=0).sample(2000, random_state=0)
         assert rows["x"].corr(rows["y"]) < -0.9, name
 
@@ -161,15 +161,15 @@ def test_the_gradient_penalty_of_wgan_gp_pulls_the_critics_slope_to_one() -> Non
 
 
 def test_unknown_variants_and_options_list_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="unknown variant 'gan2'; known are: auto, anchored, wgan_gp"):
+    with pytest.raises(ConfigError, match="unknown variant 'gan2'; known are: auto, anchored, anchored_image, wgan_gp"):
         variants.get("gan2")
     with pytest.raises(ConfigError, match=r"variant 'anchored' has no option speed; it has: .*batch.*reach"):
         variants.config_from_json("anchored", {"speed": 1})
-    with pytest.raises(ConfigError, match="variant must be 'auto', one of anchored, wgan_gp"):
+    with pytest.raises(ConfigError, match="variant must be 'auto', one of anchored, anchored_image, wgan_gp"):
         variants.resolve(3)
 
 
-@pytest.mark.parametrize("name", variants.names())
+@pytest.mark.parametrize("name", variants.names("tables"))
 def test_configs_go_to_json_and_back(name: str) -> None:
     config = variants.get(name).Config(steps=7)
     assert variants.config_from_json(name, variants.config_to_json(config)) == config

@@ -14,12 +14,10 @@ import torch
 
 from ganaug import __version__, seeding, variants
 from ganaug.data import fingerprint
-from ganaug.data.rows import TableMember, TableRows
 from ganaug.device import resolve_device
-from ganaug.encode import Layout, TableEncoder
 from ganaug.errors import DataError
-from ganaug.monitor import EnergyMonitor
-from ganaug.nets import OneHot
+from ganaug.fitting import images, tables
+from ganaug.image_schema import ImageSchema
 from ganaug.progress import Progress, silent
 from ganaug.schema import TableSchema
 from ganaug.synthesizer import Synthesizer
@@ -37,7 +35,7 @@ OBSERVATIONS = 12
 
 def fit(
     table: pa.Table,
-    schema: TableSchema,
+    schema: TableSchema | ImageSchema,
     *,
     variant: Any = "auto",
     seed: int = 0,
@@ -58,8 +56,8 @@ def fit(
 
 
 def fit_many(
-    tables: Sequence[pa.Table],
-    schema: TableSchema,
+    members: Sequence[pa.Table],
+    schema: TableSchema | ImageSchema,
     *,
     variant: Any = "auto",
     seeds: Sequence[int],
@@ -67,7 +65,7 @@ def fit_many(
     progress: Progress = silent,
     checkpoint: Path | None = None,
 ) -> list[Synthesizer]:
-    """Fit one synthesizer a table, all trained side by side as one batched network.
+    """Fit one synthesizer a table of ``members``, all trained side by side as one batched network.
 
     The tables are folds of one data set: they share ``schema``. Encoders, neighbours and weights of each are fitted on
     its own rows alone. The result of a table depends on the tables that it is fitted together with, through rounding.
@@ -86,85 +84,64 @@ def fit_many(
     DataError
         A table has no row.
     """
-    if len(tables) != len(seeds):
-        raise ValueError(f"one seed a table is needed, however: {len(tables)} tables and {len(seeds)} seeds")
-    if any(len(table) == 0 for table in tables):
+    if len(members) != len(seeds):
+        raise ValueError(f"one seed a table is needed, however: {len(members)} tables and {len(seeds)} seeds")
+    if any(len(table) == 0 for table in members):
         raise DataError("there is no row to learn from")
-    name, config = variants.resolve(variant)
+    kind = images if isinstance(schema, ImageSchema) else tables
+    name, config = variants.resolve(variant, kind.MODALITY)
     where = resolve_device(device)
-    private = not variants.get(name).KEEPS_ROWS
-    encoders = [TableEncoder.fit(table, schema, private=private) for table in tables]
-    members = [_encode(e, table, schema) for e, table in zip(encoders, tables, strict=True)]
+    encoders = kind.encoders(members, schema, private=not variants.get(name).KEEPS_ROWS)
+    encoded = [kind.member(e, table, schema) for e, table in zip(encoders, members, strict=True)]
     # Folds in which a column turned out constant have another shape, and train in a batch of their own.
-    groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    groups: dict[Any, list[int]] = defaultdict(list)
     for i, encoder in enumerate(encoders):
-        groups[(len(encoder.layout.widths), encoder.layout.code_of_continuous)].append(i)
+        groups[kind.shape_of(encoder)].append(i)
     results: dict[int, Synthesizer] = {}
     for indices in groups.values():
-        batch = _Batch(
-            [members[i] for i in indices],
-            [encoders[i].layout for i in indices],
-            schema.n_classes,
-            [seeds[i] for i in indices],
-        )
-        trained, source = batch.train(name, config, where, progress, checkpoint)
+        layout = kind.join([encoders[i].layout for i in indices])
+        settled = variants.settle(name, config, layout, where)
+        batch = _Batch(kind, [encoded[i] for i in indices], layout, schema, [seeds[i] for i in indices])
+        trained, source = batch.train(name, settled, where, progress, checkpoint)
         for m, i in enumerate(indices):
             results[i] = Synthesizer(
                 schema=encoders[i].schema,
                 encoder=encoders[i],
-                layout=batch.layout,
+                layout=layout,
                 variant=name,
-                config=config,
+                config=settled,
                 weights={key: value[m : m + 1].cpu().clone() for key, value in trained.networks.state_dict().items()},
-                source=variants.get(name).stored_source(config, batch.layout, source.arrays(m)),
-                class_counts=np.bincount(members[i].labels, minlength=schema.n_classes),
-                provenance=_provenance(name, config, seeds[i], tables[i], where, trained.best_step[m]),
+                source=variants.get(name).stored_source(settled, layout, source.arrays(m)),
+                class_counts=np.bincount(encoded[i].labels, minlength=schema.n_classes),
+                provenance=_provenance(name, settled, seeds[i], members[i], where, trained.best_step[m]),
                 history=[_of_member(entry, m) for entry in trained.history],
                 device=where,
             )
-    return [results[i] for i in range(len(tables))]
-
-
-def _encode(encoder: TableEncoder, table: pa.Table, schema: TableSchema) -> TableMember:
-    encoded = encoder.encode(table)
-    return TableMember(
-        continuous=encoded.continuous,
-        codes=encoded.codes,
-        buckets=encoder.bucket(encoded.codes),
-        labels=schema.label_codes(table),
-    )
+    return [results[i] for i in range(len(members))]
 
 
 class _Batch:
-    """Members of one shape, and the widths that hold them all."""
+    """Members of one shape, trained side by side; ``kind`` knows how rows of this modality are held and watched."""
 
-    def __init__(self, members: list[TableMember], layouts: list[Layout], n_classes: int, seeds: list[int]) -> None:
-        self.members, self.n_classes, self.seeds = members, n_classes, seeds
-        self.layout = Layout(
-            n_continuous=layouts[0].n_continuous,
-            widths=tuple(max(widths) for widths in zip(*(layout.widths for layout in layouts), strict=True)),
-            code_of_continuous=layouts[0].code_of_continuous,
-        )
+    def __init__(self, kind: Any, members: list[Any], layout: Any, schema: Any, seeds: list[int]) -> None:
+        self.kind, self.members, self.layout = kind, members, layout
+        self.schema, self.seeds = schema, seeds
 
     def train(
         self, name: str, config: Any, device: torch.device, progress: Progress, checkpoint: Path | None
     ) -> tuple[Trained, Any]:
         """Train, and return the networks and the source that draws from all rows, held-out ones included."""
-        variant, layout = variants.get(name), self.layout
+        variant, layout, n_classes = variants.get(name), self.layout, self.schema.n_classes
         seed = seeding.derive(0, "batch", *self.seeds)
-        view = OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
-        splits = [_hold_out(m, self.n_classes, s) for m, s in zip(self.members, self.seeds, strict=True)]
+        splits = [_hold_out(m, n_classes, s) for m, s in zip(self.members, self.seeds, strict=True)]
         shown = [m.take(kept) for m, (kept, _) in zip(self.members, splits, strict=True)]
         held_out = [m.take(held) for m, (_, held) in zip(self.members, splits, strict=True)]
-        rows = TableRows.pack(shown, n_classes=self.n_classes, view=view.to(device)).to(device)
-        shape = {"n_classes": self.n_classes, "seeds": self.seeds}
+        shape = {"n_classes": n_classes, "seeds": self.seeds}
         gan = variant.build(config, layout, variant.make_source(config, layout, shown, **shape), **shape)
-        monitor = None
-        if any(len(held) for held in held_out):
-            monitor = EnergyMonitor([_by_class(m, self.n_classes, view, device) for m in held_out], seed=seed)
+        monitor = self.kind.monitor(shown, held_out, layout, self.schema, seed=seed, device=device)
         trained = train(
             gan,
-            rows,
+            self.kind.rows(shown, layout, n_classes).to(device),
             seed=seed,
             device=device,
             monitor=monitor,
@@ -173,10 +150,12 @@ class _Batch:
             checkpoint=checkpoint,
             progress=progress,
         )
+        if monitor is not None:
+            monitor.require_sound(trained.best_score)
         return trained, variant.make_source(config, layout, self.members, **shape)
 
 
-def _hold_out(member: TableMember, n_classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _hold_out(member: Any, n_classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Split a member's rows into those trained on and those on which the best step is chosen."""
     held: list[np.ndarray] = []
     for c in range(n_classes):
@@ -186,14 +165,6 @@ def _hold_out(member: TableMember, n_classes: int, seed: int) -> tuple[np.ndarra
             held.append(seeding.numpy_rng(seed, "held out", c).choice(own, n, replace=False))
     chosen = np.sort(np.concatenate(held)) if held else np.zeros(0, np.int64)
     return np.setdiff1d(np.arange(len(member)), chosen), chosen
-
-
-def _by_class(member: TableMember, n_classes: int, view: OneHot, device: torch.device) -> list[torch.Tensor]:
-    rows = view(
-        torch.from_numpy(member.continuous.astype(np.float32)).to(device),
-        torch.from_numpy(member.buckets.astype(np.int64)).to(device),
-    )
-    return [rows[torch.from_numpy(np.flatnonzero(member.labels == c)).to(device)] for c in range(n_classes)]
 
 
 def _of_member(entry: dict[str, Any], m: int) -> dict[str, Any]:

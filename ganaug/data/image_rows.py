@@ -1,0 +1,91 @@
+"""Training images of many fits, drawn with classes as frequent as the root of their number.
+
+Shape legend: M members, N images of all members together, B images of a batch, C channels, H and W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["ImageMember", "ImageRows", "as_floats"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageMember:
+    """One fit's images: ``pixels`` uint8 ``(n, H, W, C)``, perhaps memory-mapped, and class codes ``labels (n,)``."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: np.ndarray) -> ImageMember:
+        """Return the images ``index``."""
+        return ImageMember(pixels=self.pixels[index], labels=self.labels[index])
+
+
+def as_floats(pixels: Tensor) -> Tensor:
+    """Return bytes ``(..., H, W, C)`` as floats in [-1, 1], channels first ``(..., C, H, W)``.
+
+    >>> as_floats(torch.tensor([[[[0], [255]]]], dtype=torch.uint8)).tolist()
+    [[[[-1.0, 1.0]]]]
+    """
+    return (pixels.float() / 127.5 - 1).movedim(-1, -3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRows:
+    """Images as bytes, sorted by member and class.
+
+    **Shape:** ``pixels (N, H, W, C) uint8``; ``start, count (M, n_classes) int64``: where a class of a member begins and
+    how many images it has.
+    """
+
+    pixels: Tensor
+    start: Tensor
+    count: Tensor
+    power: float = 0.5
+    """Classes are drawn in proportion to this power of their number: 0 is balanced, 1 as frequent as they are."""
+
+    @classmethod
+    def pack(cls, members: Sequence[ImageMember], *, n_classes: int, power: float = 0.5) -> ImageRows:
+        """Put the images of every member into one tensor."""
+        ordered = [member.take(np.argsort(member.labels, kind="stable")).pixels for member in members]
+        count = np.stack([np.bincount(member.labels, minlength=n_classes) for member in members])
+        ends = np.cumsum(count).reshape(count.shape)
+        pixels = ordered[0] if len(ordered) == 1 else np.concatenate(ordered)
+        return cls(
+            pixels=torch.from_numpy(np.ascontiguousarray(pixels)),
+            start=torch.from_numpy(ends - count),
+            count=torch.from_numpy(count.astype(np.int64)),
+            power=power,
+        )
+
+    @property
+    def members(self) -> int:
+        """M."""
+        return self.count.shape[0]
+
+    def to(self, device: torch.device) -> ImageRows:
+        """Return the images on ``device``."""
+        return replace(self, **{k: getattr(self, k).to(device) for k in ("pixels", "start", "count")})
+
+    def classes(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw ``n`` classes a member ``(M, n)``."""
+        weight = torch.where(self.count > 0, self.count.double() ** self.power, 0.0)
+        ends = (weight / weight.sum(1, keepdim=True)).cumsum(1)
+        u = torch.rand(self.members, n, generator=rng, device=self.count.device, dtype=torch.float64)
+        last = (self.count > 0).long().cumsum(1).argmax(1, keepdim=True)
+        return torch.minimum(torch.searchsorted(ends, u, right=True), last)
+
+    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return ``n`` images a member ``(M, n, C, H, W)`` in [-1, 1] and their classes ``(M, n)``."""
+        y = self.classes(n, rng)
+        u = torch.rand(y.shape, generator=rng, device=y.device, dtype=torch.float64)
+        return as_floats(self.pixels[self.start.gather(1, y) + (u * self.count.gather(1, y)).long()]), y

@@ -1,0 +1,83 @@
+"""What the fitting has to know of tables: how they are encoded, held for training, and watched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from ganaug.data.rows import TableMember, TableRows
+from ganaug.encode import Layout, TableEncoder
+from ganaug.monitor import EnergyMonitor
+from ganaug.nets import OneHot
+from ganaug.schema import TableSchema
+
+__all__ = ["MODALITY", "encoders", "join", "member", "monitor", "rows", "shape_of"]
+
+MODALITY = "tables"
+
+
+def encoders(members: Sequence[pa.Table], schema: TableSchema, *, private: bool) -> list[TableEncoder]:
+    """Fit an encoder to each table."""
+    return [TableEncoder.fit(table, schema, private=private) for table in members]
+
+
+def shape_of(encoder: TableEncoder) -> Any:
+    """Return what members that train in one batch have in common."""
+    return len(encoder.layout.widths), encoder.layout.code_of_continuous
+
+
+def join(layouts: Sequence[Layout]) -> Layout:
+    """Return the layout whose widths hold those of all members."""
+    return Layout(
+        n_continuous=layouts[0].n_continuous,
+        widths=tuple(max(widths) for widths in zip(*(layout.widths for layout in layouts), strict=True)),
+        code_of_continuous=layouts[0].code_of_continuous,
+    )
+
+
+def member(encoder: TableEncoder, table: pa.Table, schema: TableSchema) -> TableMember:
+    """Return the encoded rows of a table."""
+    encoded = encoder.encode(table)
+    return TableMember(
+        continuous=encoded.continuous,
+        codes=encoded.codes,
+        buckets=encoder.bucket(encoded.codes),
+        labels=schema.label_codes(table),
+    )
+
+
+def rows(members: Sequence[TableMember], layout: Layout, n_classes: int) -> TableRows:
+    """Put the rows of all members together for training."""
+    return TableRows.pack(members, n_classes=n_classes, view=_view(layout))
+
+
+def monitor(
+    shown: Sequence[TableMember],
+    held_out: Sequence[TableMember],
+    layout: Layout,
+    schema: TableSchema,
+    *,
+    seed: int,
+    device: torch.device,
+) -> EnergyMonitor | None:
+    """Return what scores the networks on held-out rows; None where no member has any."""
+    if not any(len(held) for held in held_out):
+        return None
+    view = _view(layout).to(device)
+    return EnergyMonitor([_by_class(m, schema.n_classes, view, device) for m in held_out], seed=seed)
+
+
+def _view(layout: Layout) -> OneHot:
+    return OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
+
+
+def _by_class(member: TableMember, n_classes: int, view: OneHot, device: torch.device) -> list[torch.Tensor]:
+    rows = view(
+        torch.from_numpy(member.continuous.astype(np.float32)).to(device),
+        torch.from_numpy(member.buckets.astype(np.int64)).to(device),
+    )
+    return [rows[torch.from_numpy(np.flatnonzero(member.labels == c)).to(device)] for c in range(n_classes)]

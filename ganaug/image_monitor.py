@@ -1,0 +1,113 @@
+"""How good the image generator is now, on real images that it does not learn from, and whether it has collapsed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganaug import seeding
+from ganaug.data.image_rows import ImageMember, as_floats
+from ganaug.errors import TrainingError
+from ganaug.gan import Gan
+from ganaug.monitor import energy_distance, mean_distance
+
+__all__ = ["COLLAPSED", "ImageMonitor"]
+
+COLLAPSED = 0.1
+"""A class whose generated images differ by less than this share of what real ones differ by has collapsed."""
+FEWEST = 5
+"""Real images that a class needs for that to be judged."""
+SIDE = 8
+"""Images are compared averaged down to about this many pixels a side."""
+GENERATED = 64
+"""Images drawn of a class at every observation."""
+
+
+class ImageMonitor:
+    """Energy distance between generated and held-out images of a class; infinite while a class has collapsed.
+
+    Without held-out images every sound state scores 0, and the last of them is kept. See `ganaug.monitor` for the
+    distance. The noise of the generated images is the same at every call, so that scores of different steps compare.
+
+    Parameters
+    ----------
+    shown, held_out
+        The images of every member that are trained on, and those that are not.
+    class_names
+        For the message.
+    """
+
+    def __init__(
+        self,
+        shown: Sequence[ImageMember],
+        held_out: Sequence[ImageMember],
+        *,
+        class_names: Sequence[str],
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self._seed, self._device, self._names = seed, device, class_names
+        self._held_out = [_by_class(m, len(class_names), device) for m in held_out]
+        self._spread = [[_spread(x) for x in _by_class(m, len(class_names), device)] for m in shown]
+        self.diversity = torch.ones(len(shown), len(class_names))
+        """Share of the real images' differences that the generated ones had when last seen, ``(M, n_classes)``."""
+
+    @torch.no_grad()
+    def __call__(self, gan: Gan, networks: nn.ModuleDict) -> Tensor:
+        """Return the score of every member ``(M,)``."""
+        members, n_classes = self.diversity.shape
+        totals, weights = torch.zeros(members, device=self._device), torch.zeros(members, device=self._device)
+        self.diversity = torch.ones(members, n_classes)
+        for c in range(n_classes):
+            y = torch.full((members, GENERATED), c, device=self._device)
+            if not any(spread[c] for spread in self._spread):
+                continue
+            rng = seeding.torch_rng(self._seed, "monitor", c, device=self._device)
+            fake = gan.generate(networks, gan.source.draw(y, rng), y)
+            for m in range(members):
+                seen = _small(fake[m])
+                if self._spread[m][c]:
+                    self.diversity[m, c] = float(mean_distance(seen, seen, unbiased=True)) / self._spread[m][c]
+                held = self._held_out[m][c]
+                if len(held):
+                    totals[m] += energy_distance(held, seen) * len(held)
+                    weights[m] += len(held)
+        score = totals / weights.clamp(min=1)
+        collapsed = (self.diversity < COLLAPSED).any(1).to(score.device)
+        return torch.where(collapsed, torch.inf, score)
+
+    def require_sound(self, best: Tensor) -> None:
+        """Raise `TrainingError` where a member's best score ``(M,)`` says that it never was sound."""
+        for m in torch.nonzero(torch.isinf(best)).flatten().tolist():
+            worst = int(self.diversity[m].argmin())
+            raise TrainingError(
+                f"the generator has collapsed: its images of class {self._names[worst]!r} differ by "
+                f"{100 * float(self.diversity[m, worst]):.0f} % of what real ones do; try another seed, fewer steps, "
+                "or a lower learning rate"
+            )
+
+
+def _by_class(member: ImageMember, n_classes: int, device: torch.device) -> list[Tensor]:
+    """Return small images of every class ``(n, D)``, the first thousand at most."""
+    found = []
+    for c in range(n_classes):
+        own = np.flatnonzero(member.labels == c)[:1000]
+        found.append(_small(as_floats(torch.from_numpy(np.ascontiguousarray(member.pixels[own])).to(device))))
+    return found
+
+
+def _small(images: Tensor) -> Tensor:
+    """Average images ``(n, C, H, W)`` down and lay them out, ``(n, D)``, scaled so that D does not matter."""
+    if not len(images):
+        return images.flatten(1)
+    small = F.adaptive_avg_pool2d(images.float(), (min(SIDE, images.shape[-2]), min(SIDE, images.shape[-1])))
+    return small.flatten(1) / small[0].numel() ** 0.5
+
+
+def _spread(x: Tensor) -> float:
+    """Return the mean distance between two images of a class; 0 where there are too few."""
+    return float(mean_distance(x, x, unbiased=True)) if len(x) >= FEWEST else 0.0

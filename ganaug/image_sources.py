@@ -1,0 +1,102 @@
+"""What the generators of images start from: noise, or real images of the class asked for.
+
+Shape legend: M members, N images of all members together, B images of a batch, C channels, H and W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganaug import seeding
+from ganaug.data.image_rows import ImageMember, as_floats
+from ganaug.gan import Tensors
+
+__all__ = ["ImageAnchors", "LatentSource"]
+
+
+@dataclass(frozen=True)
+class LatentSource:
+    """Standard normal ``z (M, B, size)``; keeps no image."""
+
+    size: int
+
+    def draw(self, y: Tensor, rng: torch.Generator) -> Tensors:
+        """Return the generator's inputs for the classes ``y (M, B)``."""
+        return {"z": torch.randn(*y.shape, self.size, generator=rng, device=y.device)}
+
+    def arrays(self, member: int) -> dict[str, np.ndarray]:
+        """Nothing has to be kept."""
+        return {}
+
+    def to(self, device: torch.device) -> LatentSource:
+        """Return itself: it holds no tensor."""
+        return self
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageAnchors:
+    """Three different real images of the class asked for, as far as it has them, and noise.
+
+    ``pixels (N, H, W, C) uint8``; ``start, count (M, n_classes)``: where a class of a member begins and how many anchors
+    it has.
+    """
+
+    pixels: Tensor
+    start: Tensor
+    count: Tensor
+    noise: int
+
+    @classmethod
+    def pack(
+        cls, members: Sequence[ImageMember], *, n_classes: int, noise: int, most: int, seeds: Sequence[int]
+    ) -> ImageAnchors:
+        """Choose the anchors of every member: all images of a class, or ``most`` of them at random."""
+        pixels, count = [], np.zeros((len(members), n_classes), np.int64)
+        for m, (member, seed) in enumerate(zip(members, seeds, strict=True)):
+            for c in range(n_classes):
+                own = np.flatnonzero(member.labels == c)
+                if len(own) > most:
+                    own = np.sort(seeding.numpy_rng(seed, "anchors", c).choice(own, most, replace=False))
+                pixels.append(member.pixels[own])
+                count[m, c] = len(own)
+        return cls._of(np.concatenate(pixels), count, noise)
+
+    @classmethod
+    def stored(cls, arrays: Mapping[str, np.ndarray], *, noise: int) -> ImageAnchors:
+        """Rebuild the source of one member from what `arrays` returned."""
+        return cls._of(arrays["pixels"], arrays["count"].reshape(1, -1), noise)
+
+    @classmethod
+    def _of(cls, pixels: np.ndarray, count: np.ndarray, noise: int) -> ImageAnchors:
+        ends = np.cumsum(count).reshape(count.shape)
+        start, counted = torch.from_numpy(ends - count), torch.from_numpy(count.astype(np.int64))
+        return cls(pixels=torch.from_numpy(np.array(pixels)), start=start, count=counted, noise=noise)
+
+    def draw(self, y: Tensor, rng: torch.Generator) -> Tensors:
+        """Return anchors ``a``, ``b`` and another image ``other``, each ``(M, B, C, H, W)``, noise ``z (M, B, noise)``.
+
+        ``alone (M, B)`` tells where the class has one image only, so that all three are the same.
+        """
+        count, first = self.count.gather(1, y), self.start.gather(1, y)
+        u = torch.rand(*y.shape, 3, generator=rng, device=y.device, dtype=torch.float64)
+        a = (u[..., 0] * count).long()
+        b, other = ((a + 1 + (u[..., i] * (count - 1)).long()).remainder(count.clamp(min=1)) for i in (1, 2))
+        inputs = {name: as_floats(self.pixels[first + i]) for name, i in (("a", a), ("b", b), ("other", other))}
+        inputs["alone"] = count < 2
+        inputs["z"] = torch.randn(*y.shape, self.noise, generator=rng, device=y.device)
+        return inputs
+
+    def arrays(self, member: int) -> dict[str, np.ndarray]:
+        """Return the member's anchors: real training images."""
+        begin, rows = int(self.start[member, 0]), int(self.count[member].sum())
+        pixels = self.pixels[begin : begin + rows].cpu().numpy()
+        return {"pixels": pixels, "count": self.count[member].cpu().numpy()}
+
+    def to(self, device: torch.device) -> ImageAnchors:
+        """Return the source with its tensors on ``device``."""
+        return replace(self, **{k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)})

@@ -1,0 +1,199 @@
+"""Trunks of image networks: from a noise vector to feature maps, and from images to features.
+
+Two kinds, each with the same interface: strided convolutions (Radford et al. 2015, arXiv 1511.06434, without
+normalisation), small enough for a processor; residual grouped convolutions (R3GAN, Huang et al. 2024, arXiv 2501.05441,
+sec. 3.4), for a graphics card. Sizes that a trunk cannot halve are padded in front and cut behind (`fit_size`).
+
+Shape legend: M members, B images of a batch, C channels, H and W pixels, F features.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganaug.nets.blocks import MemberEmbedding, MemberLinear
+from ganaug.nets.conv import MemberConv2d, downsample, upsample
+
+__all__ = ["Decoder", "Encoder", "ImageCritic", "Kind", "coarse_size", "fit_size", "levels_of", "widths_of"]
+
+Kind = Literal["strided", "residual"]
+SLOPE = 0.2
+
+
+def levels_of(height: int, width: int, *, coarsest: int = 4) -> int:
+    """Return how often an image is halved until its shorter side is ``coarsest`` to twice that, at least once.
+
+    >>> [levels_of(n, n) for n in (8, 28, 32, 64)]
+    [1, 2, 3, 4]
+    """
+    return max(1, int(math.log2(min(height, width) / coarsest)))
+
+
+def coarse_size(height: int, width: int, levels: int) -> tuple[int, int]:
+    """Return the size of the coarsest map whose ``levels`` doublings cover the image."""
+    return -(-height // 2**levels), -(-width // 2**levels)
+
+
+def widths_of(channels: int, levels: int) -> tuple[int, ...]:
+    """Return the channels of every level, finest first: doubled at each, eightfold at most."""
+    return tuple(channels * min(2**i, 8) for i in range(levels))
+
+
+def fit_size(x: Tensor, height: int, width: int) -> Tensor:
+    """Repeat the last rows and columns, or cut them off, until the size is right. **Shape:** ``(..., h, w)``."""
+    x = x[..., :height, :width]
+    more = (0, width - x.shape[-1], 0, height - x.shape[-2])
+    return F.pad(x.flatten(0, 1), more, mode="replicate").unflatten(0, x.shape[:2]) if any(more) else x
+
+
+class _Residual(nn.Module):
+    """``x + conv1(act(conv3(act(conv1(x)))))`` with a grouped 3 x 3 in the middle; the last layer starts at 0."""
+
+    def __init__(self, members: int, channels: int) -> None:
+        super().__init__()
+        groups = max(1, channels // 16)
+        self.enter = MemberConv2d(members, channels, channels, kernel=1, bias=False, gain=math.sqrt(2))
+        self.mix = MemberConv2d(members, channels, channels, groups=groups, gain=math.sqrt(2))
+        self.leave = MemberConv2d(members, channels, channels, kernel=1, bias=False, zero=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = F.leaky_relu(self.enter(x), SLOPE)
+        return x + self.leave(F.leaky_relu(self.mix(h), SLOPE))
+
+
+class _Down(nn.Module):
+    """Halve the size and change the channels."""
+
+    def __init__(self, members: int, n_in: int, n_out: int, *, kind: Kind) -> None:
+        super().__init__()
+        self.kind = kind
+        if kind == "strided":
+            self.conv = MemberConv2d(members, n_in, n_out, kernel=4, stride=2)
+        else:
+            self.conv = MemberConv2d(members, n_in, n_out, kernel=1, bias=False)
+            self.blocks = nn.Sequential(_Residual(members, n_out), _Residual(members, n_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kind == "strided":
+            return F.leaky_relu(self.conv(x), SLOPE)
+        return self.blocks(downsample(self.conv(x)))
+
+
+class _Up(nn.Module):
+    """Double the size and change the channels."""
+
+    def __init__(self, members: int, n_in: int, n_out: int, *, kind: Kind) -> None:
+        super().__init__()
+        self.kind = kind
+        if kind == "strided":
+            self.conv = MemberConv2d(members, n_in, n_out, kernel=4, stride=2, transposed=True)
+        else:
+            self.conv = MemberConv2d(members, n_in, n_out, kernel=1, bias=False)
+            self.blocks = nn.Sequential(_Residual(members, n_out), _Residual(members, n_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kind == "strided":
+            return F.leaky_relu(self.conv(x), SLOPE)
+        return self.blocks(upsample(self.conv(x)))
+
+
+class Encoder(nn.Module):
+    """Images -> a map a level, finest first.
+
+    **Shape:** ``(M, B, C, H, W) -> [(M, B, width, H/2, W/2), (M, B, 2 width, H/4, W/4), ...]``.
+    """
+
+    def __init__(self, members: int, n_in: int, *, height: int, width: int, channels: int, levels: int, kind: Kind):
+        super().__init__()
+        coarse = coarse_size(height, width, levels)
+        self.size = (coarse[0] * 2**levels, coarse[1] * 2**levels)
+        self.widths = widths_of(channels, levels)
+        self.stem = MemberConv2d(members, n_in, channels) if kind == "residual" else None
+        first = n_in if self.stem is None else channels
+        pairs = zip((first, *self.widths[:-1]), self.widths, strict=True)
+        self.down = nn.ModuleList(_Down(members, a, b, kind=kind) for a, b in pairs)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        h = fit_size(x, *self.size)
+        h = h if self.stem is None else self.stem(h)
+        maps = []
+        for down in self.down:
+            maps.append(h := down(h))
+        return maps
+
+
+class Decoder(nn.Module):
+    """A coarse map -> an image.
+
+    **Shape:** ``(M, B, n_in, h, w) -> (M, B, n_out, H, W)``, unbounded. ``beside`` are channels that `Encoder` maps of
+    the same level bring in, finest first.
+    """
+
+    def __init__(
+        self,
+        members: int,
+        n_in: int,
+        n_out: int,
+        *,
+        height: int,
+        width: int,
+        channels: int,
+        levels: int,
+        kind: Kind,
+        beside: Sequence[int] = (),
+        zero: bool = False,
+    ) -> None:
+        super().__init__()
+        self.size = (height, width)
+        widths = widths_of(channels, levels)[::-1]
+        extra = [0, *beside[:-1][::-1]] if beside else [0] * levels
+        pairs = zip((n_in, *widths[:-1]), widths, extra, strict=True)
+        self.up = nn.ModuleList(_Up(members, a + more, b, kind=kind) for a, b, more in pairs)
+        self.out = MemberConv2d(members, channels, n_out, zero=zero)
+
+    def forward(self, h: Tensor, maps: Sequence[Tensor] = ()) -> Tensor:
+        for i, up in enumerate(self.up):
+            h = up(torch.cat([h, maps[-1 - i]], dim=2) if maps and i else h)
+        return fit_size(self.out(h), *self.size)
+
+
+class ImageCritic(nn.Module):
+    """A critic of images with an unconditional head and a projection on the class.
+
+    ``D(x, y) = psi(phi(x)) + <e_y, phi(x)> / sqrt(F)``, Miyato & Koyama 2018 (arXiv 1802.05637), eq. 3.
+    NOTE[DIFF]: the product is scaled, so that both heads start at one size.
+
+    **Shape:** ``x (M, B, C, H, W), y (M, B) -> (M, B)``.
+    """
+
+    def __init__(
+        self,
+        members: int,
+        n_in: int,
+        *,
+        n_classes: int,
+        height: int,
+        width: int,
+        channels: int,
+        levels: int,
+        kind: Kind,
+        features: int = 128,
+    ) -> None:
+        super().__init__()
+        size = {"height": height, "width": width}
+        self.encoder = Encoder(members, n_in, channels=channels, levels=levels, kind=kind, **size)
+        h, w = coarse_size(height, width, levels)
+        self.join = MemberLinear(members, self.encoder.widths[-1] * h * w, features)
+        self.head = MemberLinear(members, features, 1)
+        self.embedding = MemberEmbedding(members, n_classes, features)
+        self.scale = features**-0.5
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        phi = F.leaky_relu(self.join(self.encoder(x)[-1].flatten(2)), SLOPE)
+        return self.head(phi)[..., 0] + (phi * self.embedding(y)).sum(-1) * self.scale

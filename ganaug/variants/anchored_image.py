@@ -1,0 +1,185 @@
+"""The anchored image GAN: a sample starts from a real image and is bent and repainted, as images of a class differ.
+
+A generator takes two real images a and b of the class asked for and noise, moves the pixels of a by a smooth learnt
+flow, and adds a bounded residual: ``x = warp(a, flow(a, b, z, y)) + residual tanh(R(a, b, z, y))``. Both start at
+zero: untrained, it repeats real images. The discriminator sees pairs (a, x), as that of DAGAN (Antoniou et al. 2017,
+arXiv 1711.04340): a real pair is two *different* real images of a class, so that a copy of a is found out, and what
+differs within the classes with many images is carried over to those with few. Its artefact keeps real images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganaug.data.image_rows import ImageMember
+from ganaug.encode import ImageLayout
+from ganaug.gan import Adam, Draw, Gan, Stage, Tensors
+from ganaug.image_game import ImageDiscriminator, Preset, emit, generate, preset_for, relativistic_phases
+from ganaug.image_sources import ImageAnchors
+from ganaug.nets import MemberEmbedding, MemberLinear, initialise
+from ganaug.nets.conv import MemberConv2d
+from ganaug.nets.images import Decoder, Encoder, coarse_size, levels_of, widths_of
+
+__all__ = ["KEEPS_ROWS", "MODALITY", "Config", "build", "make_source", "settle", "stored_source"]
+
+KEEPS_ROWS = True
+"""The artefact holds training images."""
+MODALITY = "images"
+
+SLOPE = 0.2
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Settings of the anchored image GAN."""
+
+    steps: int = 300
+    """Training steps, at least 0; 0 leaves the untrained start, which repeats real images."""
+    batch: int = 64
+    """Images of a step, classes drawn in proportion to the root of their number."""
+    preset: Preset = "auto"
+    """Blocks of both networks: ``"strided"`` convolutions, small enough for a processor, or ``"residual"`` ones for a
+    graphics card; ``"auto"`` takes residual ones on CUDA from 32 pixels on."""
+    channels: int = 32
+    """Channels of the finest level; each coarser one has twice as many, eight times at most."""
+    noise: int = 32
+    """Dimensions of the noise."""
+    reach: float = 0.35
+    """Largest shift, turn or stretch, as a share of half the image; local bends reach half as far."""
+    residual: float = 0.5
+    """Largest change of a pixel after the bending; black to white is 2."""
+    learning_rate: float = 1e-3
+    """Of both networks."""
+    gamma: float = 1.0
+    """Weight of R1 and R2."""
+    penalty_interval: int = 8
+    """Steps between two penalties (lazy regularisation, Karras et al. 2019, arXiv 1912.04958)."""
+    translation: float = 0.125
+    """Largest move of what the discriminator sees, as a share of the image."""
+    hole: float = 0.0
+    """Side of the hole cut into what the discriminator sees, as a share of the image."""
+    half_life: float = 50.0
+    """Half-life of the averaged weights, in steps."""
+    max_anchors: int = 2048
+    """Real images that are kept of a class, at most."""
+
+
+def settle(config: Config, layout: ImageLayout, device: torch.device) -> Config:
+    """Return ``config`` with the preset that fits the size and the device."""
+    return replace(config, preset=preset_for(config.preset, layout, device))
+
+
+def make_source(
+    config: Config, layout: ImageLayout, members: Sequence[ImageMember], *, n_classes: int, seeds: Sequence[int]
+) -> ImageAnchors:
+    """Choose the anchors of every member among its images."""
+    return ImageAnchors.pack(members, n_classes=n_classes, noise=config.noise, most=config.max_anchors, seeds=seeds)
+
+
+def stored_source(config: Config, layout: ImageLayout, arrays: Mapping[str, np.ndarray]) -> ImageAnchors:
+    """Rebuild the source of one member from what `ImageAnchors.arrays` returned."""
+    return ImageAnchors.stored(arrays, noise=config.noise)
+
+
+class _Generator(nn.Module):
+    """Inputs of the source, classes ``y (M, B)`` -> images ``(M, B, C, H, W)``."""
+
+    grid: Tensor
+
+    def __init__(self, config: Config, layout: ImageLayout, *, members: int, n_classes: int) -> None:
+        super().__init__()
+        self.config, self.size = config, (layout.height, layout.width)
+        levels = levels_of(layout.height, layout.width)
+        shape: dict[str, Any] = {"height": layout.height, "width": layout.width, "channels": config.channels}
+        shape |= {"levels": levels, "kind": preset_for(config.preset, layout, CPU)}
+        widths = widths_of(config.channels, levels)
+        deep = widths[-1]
+        self.encoder = Encoder(members, 2 * layout.channels, **shape)
+        self.embedding = MemberEmbedding(members, n_classes, 32)
+        self.shift = MemberLinear(members, config.noise + 32, deep)
+        self.scale = MemberLinear(members, config.noise, deep)
+        self.mix = MemberConv2d(members, deep, deep)
+        self.pool = MemberLinear(members, deep, deep)
+        self.affine = MemberLinear(members, deep, 6, zero=True)
+        self.flow = MemberConv2d(members, deep, 2, zero=True)
+        self.paint = Decoder(members, deep, layout.channels, beside=widths, zero=True, **shape)
+        self.coarse = coarse_size(layout.height, layout.width, levels)
+        rows, columns = ((torch.arange(n) + 0.5) / n * 2 - 1 for n in self.size)
+        grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij")[::-1], dim=-1)
+        self.register_buffer("grid", grid, persistent=False)
+
+    def forward(self, inputs: Tensors, y: Tensor) -> Tensor:
+        maps = self.encoder(torch.cat([inputs["a"], inputs["b"]], dim=2))
+        z = inputs["z"]
+        h = maps[-1] + self.shift(torch.cat([z, self.embedding(y)], dim=-1))[..., None, None]
+        h = h + F.leaky_relu(self.mix(h), SLOPE) * (1 + self.scale(z)[..., None, None])
+        moved = self._warp(inputs["a"], h)
+        return moved + self.config.residual * self.paint(h, maps).tanh()
+
+    def _warp(self, a: Tensor, h: Tensor) -> Tensor:
+        """Move the pixels of ``a`` by an affine map of the whole and a smooth flow, both bounded."""
+        reach = self.config.reach
+        pooled = F.leaky_relu(self.pool(h.mean((3, 4))), SLOPE)
+        affine = (reach * self.affine(pooled).tanh()).flatten(0, 1).unflatten(1, (2, 3))
+        bends = (reach / 2 * self.flow(h).tanh()).flatten(0, 1)
+        flow = F.interpolate(bends, size=self.size, mode="bicubic", align_corners=False).movedim(1, -1)
+        turned = torch.einsum("nij,hwj->nhwi", affine[..., :2], self.grid) + affine[:, None, None, :, 2]
+        where = self.grid + turned + flow
+        moved = F.grid_sample(a.flatten(0, 1), where, mode="bilinear", padding_mode="border", align_corners=False)
+        return moved.unflatten(0, a.shape[:2])
+
+
+def _pairs(draw: Draw, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the pairs (another real image, a) and (generated, a), channel on channel."""
+    a = draw.inputs["a"]
+    return torch.cat([draw.inputs["other"], a], dim=2), torch.cat([fake, a], dim=2)
+
+
+def _has_others(draw: Draw) -> Tensor:
+    """Tell whose class has two images: of one there is no pair of different ones, and it would teach to copy."""
+    return ~draw.inputs["alone"]
+
+
+def build(config: Config, layout: ImageLayout, source: ImageAnchors, *, n_classes: int, seeds: Sequence[int]) -> Gan:
+    """Compose the GAN of ``len(seeds)`` members."""
+    shape: dict[str, Any] = {"members": len(seeds), "n_classes": n_classes}
+    networks = nn.ModuleDict(
+        {
+            "generator": _Generator(config, layout, **shape),
+            "discriminator": ImageDiscriminator(
+                layout,
+                stacked=2,
+                channels=config.channels,
+                kind=preset_for(config.preset, layout, CPU),
+                translation=config.translation,
+                hole=config.hole,
+                **shape,
+            ),
+        }
+    )
+    for name, network in networks.items():
+        initialise(network, seeds, name)
+    return Gan(
+        networks=networks,
+        source=source,
+        phases=relativistic_phases(
+            adam=Adam(learning_rate=config.learning_rate, betas=(0.0, 0.9)),
+            gamma=config.gamma,
+            interval=config.penalty_interval,
+            judged=_pairs,
+            counts=_has_others,
+        ),
+        stages=(Stage(steps=config.steps, batch=config.batch),),
+        averaged=("generator",),
+        generate=generate,
+        emit=emit,
+        half_life=config.half_life,
+    )
