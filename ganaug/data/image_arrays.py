@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Hashable
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from ganaug import containers
-from ganaug.data.image_source import Labels, Source, choose_split
+from ganaug.data.image_source import Fetched, Labels, Source, choose_split
 from ganaug.errors import DataError
 from ganaug.image_containers import array_images, frame_form, is_array, xy_form
 
@@ -40,10 +39,10 @@ def xy_source(data: tuple, *, target: Hashable) -> Source:
     return Source(where="X", array=images, count=len(images), labels=labels, container="xy", form=form)
 
 
-def npz_source(path: Path, *, where: str, target: Hashable, split: str | None) -> Source:
+def npz_source(fetched: Fetched, name: str, *, where: str, target: Hashable, split: str | None) -> Source:
     """Read ``images`` and ``labels``, or those of one split, from a file."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(fetched(name), allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise DataError(f"{where} holds one array; save images and labels with numpy.savez")
             image_name, label_name = _names(file.files, where, split)
@@ -56,9 +55,9 @@ def npz_source(path: Path, *, where: str, target: Hashable, split: str | None) -
     images = array_images(X)
     labels = form = None
     if y is not None:
-        name, values, _ = containers.from_labels(y, len(images), name="label" if target is None else str(target))
-        labels = Labels(name=name, values=values)
-        form = containers.from_file(pa.table({name: values}))[1]
+        target, values, _ = containers.from_labels(y, len(images), name="label" if target is None else str(target))
+        labels = Labels(name=target, values=values)
+        form = containers.from_file(pa.table({target: values}))[1]
     elif target is not None:
         raise DataError(f"{where} holds no array {label_name!r}, so there is no {target!r}; leave target=None")
     return Source(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,8 +25,11 @@ _ENDS = "png apng jpg jpeg jpe jfif bmp dib gif webp tif tiff ppm pgm pbm pnm jp
 EXTENSIONS = frozenset(f".{end}" for end in _ENDS.split())
 """The ends of names that promise an image."""
 
-_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP")
-_PNM = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6")
+# How the formats begin; those that begin with plain letters, such as BMP, with some of what must follow.
+_MAGIC = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|II\*\0|MM\0\*|\0\0\0\x0cjP|RIFF....WEBP|....ftypavi[fs]|P[1-6]\s|BM.{4}\0{4}",
+    re.DOTALL,
+)
 _MAX_REASON = 100  # characters of what Pillow says
 
 Cell = bytes | os.PathLike[str] | Image.Image | None | Callable[[], "bytes | os.PathLike[str]"]
@@ -60,8 +65,7 @@ def is_encoded(value: Any) -> bool:
     """Return whether bytes begin like an encoded image."""
     if not isinstance(value, bytes | bytearray | memoryview):
         return False
-    head = bytes(value[:12])
-    return head.startswith(_MAGIC) or (head[:2] in _PNM and head[2:3].isspace()) or head[4:12] == b"ftypavif"
+    return _MAGIC.match(bytes(value[:12])) is not None
 
 
 def look(cell: Cell) -> Look:
@@ -118,7 +122,7 @@ def _opened(cell: Cell) -> Iterator[Image.Image]:
         size = len(held) if isinstance(held, bytes) else source.stat().st_size
         if not size:
             raise Unreadable("it is empty (0 bytes)")
-        with Image.open(source, formats=_FORMATS) as image:
+        with Image.open(source, formats=_formats()) as image:
             yield image
     except Unreadable:
         raise
@@ -130,6 +134,13 @@ def _opened(cell: Cell) -> Iterator[Image.Image]:
         raise Unreadable(f"it has more than {Image.MAX_IMAGE_PIXELS} pixels, Pillow's limit") from error
     except Exception as error:  # Pillow's decoders raise whatever comes
         raise Unreadable(_short(error)) from error
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Return those of the formats that this build of Pillow decodes."""
+    Image.init()  # else those that Pillow registers late are unknown
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def _short(error: Exception) -> str:

@@ -46,9 +46,12 @@ def has_images(data: pd.DataFrame | pa.Table) -> bool:
 
 def candidates(data: pd.DataFrame | pa.Table) -> list[ImageColumn]:
     """Return the columns of a table that hold images, or if there are none, those that hold paths to images."""
-    if isinstance(data, pa.Table):
-        order = data.column_names
-        return candidates_of(data.schema, lambda name: _first(data, order.index(name)))
+    if isinstance(data, pd.DataFrame):
+        return _frame_candidates(data)
+    return candidates_of(data.schema, lambda name: _first(data, data.column_names.index(name)))
+
+
+def _frame_candidates(data: pd.DataFrame) -> list[ImageColumn]:
     sure, maybe = [], []
     for i, (label, dtype) in enumerate(zip(list(data.columns), data.dtypes, strict=True)):
         if dtype.kind != "O" and not isinstance(dtype, pd.StringDtype | pd.ArrowDtype):

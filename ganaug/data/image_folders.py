@@ -12,7 +12,7 @@ from pyarrow import fs
 
 from ganaug import containers
 from ganaug.data.image_decode import EXTENSIONS, Cell
-from ganaug.data.image_source import Fetched, Labels, Source, choose_split, listed, split_of, warn
+from ganaug.data.image_source import Fetched, Labels, Source, choose_split, counted, listed, split_of, warn
 from ganaug.errors import DataError
 from ganaug.image_containers import frame_form
 
@@ -60,7 +60,8 @@ def folder_source(filesystem: fs.FileSystem, folder: str, *, where: str, target:
     tree = tree_of(filesystem, folder)
     tree, prefix = _of_split(tree, where, split)
     if tree.others:
-        warn(f"{len(tree.others)} files in {where} are no images and left out: {listed(tree.others)}")
+        what = counted(len(tree.others), "file")
+        warn(f"{what} of {where} left out, as the name is not that of an image: {listed(tree.others)}")
     if not tree.images:
         raise DataError(f"{where} holds no image; its files must end with one of {', '.join(sorted(EXTENSIONS))}")
     labels = _labels(tree, where, target)
@@ -94,7 +95,7 @@ def _of_split(tree: Tree, where: str, split: str | None) -> tuple[Tree, str]:
     chosen = choose_split(splits.values(), split, where)
     beside = sorted(n for n in (*tree.images, *tree.others) if n.split("/")[0] not in splits)
     if beside:
-        warn(f"{len(beside)} files in {where} belong to no split and are left out: {listed(beside)}")
+        warn(f"{counted(len(beside), 'file')} of {where} left out, as beside the splits: {listed(beside)}")
     names = [name for name, kind in splits.items() if kind == chosen]
     if len(names) > 1:
         raise DataError(f"{where} has the folders {names}, which are the same split; remove one of them")
@@ -106,14 +107,14 @@ def _labels(tree: Tree, where: str, target: Hashable) -> Labels | None:
     loose = [name for name in tree.images if "/" not in name]
     empty = [name for name in classes if not tree.below(name).images]
     if empty:
-        warn(f"{len(empty)} class folders in {where} hold no image and are left out: {listed(empty)}")
+        warn(f"{counted(len(empty), 'class folder')} of {where} left out, as no image is in it: {listed(empty)}")
     if len(empty) == len(classes):
         if target is not None:
             raise DataError(f"{where} holds images without class folders, so there is no {target!r}; leave target=None")
         return None
     if loose:
         raise DataError(
-            f"{len(loose)} images in {where} have no label, as they lie beside the class folders: {listed(loose)}; "
+            f"{counted(len(loose), 'image')} of {where} without a label, as beside the class folders: {listed(loose)}; "
             "move them into one, or remove them"
         )
     if len(classes) - len(empty) == 1:

@@ -19,7 +19,7 @@ from ganaug.data.image_columns import cell_of, labels_of, path_of, struct_paths
 from ganaug.data.image_decode import EXTENSIONS, Cell
 from ganaug.data.image_find import ImageColumn, candidates, candidates_of, features_of, only, target_of
 from ganaug.data.image_folders import folder_source, tree_of
-from ganaug.data.image_source import Fetched, Source, choose_split, listed, split_of, warn
+from ganaug.data.image_source import Fetched, Source, choose_split, counted, listed, split_of, warn
 from ganaug.errors import DataError
 from ganaug.image_containers import frame_form
 
@@ -54,7 +54,7 @@ def path_source(text: str, *, target: Hashable, split: str | None) -> Source:
     where = repr(text)
     info = filesystem.get_file_info(path)
     if info.type == fs.FileType.File and _is_npz(path):
-        return npz_source(Fetched(filesystem)(path), where=where, target=target, split=split)
+        return npz_source(Fetched(filesystem), path, where=where, target=target, split=split)
     if info.type == fs.FileType.File and _is_image(path):
         raise DataError(f"{where} is one image; give the folder that holds all of them")
     if info.type == fs.FileType.Directory and (
@@ -248,6 +248,6 @@ def _of_split(base: str | None, files: list[str], where: str, split: str | None)
         return files
     beside = [name for name, kind in kinds.items() if kind is None]
     if beside:
-        warn(f"{len(beside)} files of {where} belong to no split and are left out: {listed(beside)}")
+        warn(f"{counted(len(beside), 'file')} of {where} left out, as named after no split: {listed(beside)}")
     chosen = choose_split(known, split, where)
     return [name for name, kind in kinds.items() if kind == chosen]

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ganaug.data.image_decode import Look, Unreadable, decode, guarded, look
-from ganaug.data.image_source import Source, listed, warn
+from ganaug.data.image_source import Source, counted, listed, warn
 from ganaug.errors import DataError
 from ganaug.image_containers import ArrayImages, looks_dim
 from ganaug.pixels import PixelWriter, to_image
@@ -122,8 +122,8 @@ def _checked_size(size: Any) -> tuple[int, int] | None:
 def _refuse_small(names: list[str], where: str) -> None:
     if names:
         raise DataError(
-            f"{len(names)} images of {where} have fewer than {MIN_SIDE} pixels a side: {listed(names)}; leave them "
-            "out, or pass size=(height, width) to have all images scaled to it"
+            f"{counted(len(names), 'image')} of {where} with fewer than {MIN_SIDE} pixels a side: {listed(names)}; "
+            "leave them out, or pass size=(height, width) to have all images scaled to it"
         )
 
 
@@ -159,12 +159,12 @@ def _channels(looks: list[Look], asked: int | None, where: str) -> int:
     channels = channels if asked is None else asked
     if n_alpha and channels != 4:
         warn(
-            f"{n_alpha} of {len(looks)} images of {where} are partly transparent and laid on white; channels=4 keeps "
+            f"laid on white, as partly transparent: {n_alpha} of {len(looks)} images of {where}; channels=4 keeps "
             "the transparency"
         )
     n_frames = sum(found.frames for found in looks)
     if n_frames:
-        warn(f"{n_frames} images of {where} have several frames or pages; the first of each is taken")
+        warn(f"{counted(n_frames, 'image')} of {where} with several frames or pages; the first of each is taken")
     return channels
 
 

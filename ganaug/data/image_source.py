@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from ganaug.data.image_decode import Cell
 from ganaug.errors import DataError, DataWarning
 from ganaug.image_containers import ArrayImages
 
-__all__ = ["Fetched", "Labels", "Source", "choose_split", "listed", "split_of", "warn"]
+__all__ = ["Fetched", "Labels", "Source", "choose_split", "counted", "listed", "split_of", "warn"]
 
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _SHOWN = 5  # examples in a message
@@ -57,12 +58,15 @@ class Source:
 
 
 class Fetched:
-    """Files as local paths: those of a local file system as they are, others copied to a folder when first wanted."""
+    """Files as local paths: those of a local file system as they are, others copied when they are first wanted.
+
+    The copies go with this object.
+    """
 
     def __init__(self, filesystem: fs.FileSystem) -> None:
         self._filesystem = filesystem
         self.local = isinstance(filesystem, fs.LocalFileSystem)
-        self._folder: tempfile.TemporaryDirectory[str] | None = None  # goes with this object
+        self._folder: Path | None = None
         self._copies: dict[str, Path] = {}
 
     def __call__(self, name: str) -> Path:
@@ -71,8 +75,9 @@ class Fetched:
             return Path(name)
         if name not in self._copies:
             if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="ganaug-")
-            copy = Path(self._folder.name) / f"{len(self._copies)}{Path(name).suffix}"
+                self._folder = Path(tempfile.mkdtemp(prefix="ganaug-"))
+                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            copy = self._folder / f"{len(self._copies)}{Path(name).suffix}"
             with self._filesystem.open_input_stream(name) as source, open(copy, "wb") as target:
                 shutil.copyfileobj(source, target)
             self._copies[name] = copy
@@ -83,6 +88,15 @@ def listed(names: Sequence[str]) -> str:
     """Return the first few of ``names``, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number and a noun.
+
+    >>> counted(1, "class"), counted(2, "class"), counted(2, "file")
+    ('1 class', '2 classes', '2 files')
+    """
+    return f"{n} {noun}{'' if n == 1 else 'es' if noun.endswith('s') else 's'}"
 
 
 def warn(message: str) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from ganaug.arrays import pc
 from ganaug.data import image_arrays, image_columns, image_find, image_paths, validate
 from ganaug.data.image_pixels import Shaped, shaped
-from ganaug.data.image_source import Labels, Source, listed, warn
+from ganaug.data.image_source import Labels, Source, counted, listed, warn
 from ganaug.data.tables import TableData, listed_by_type
 from ganaug.errors import DataError
 from ganaug.image_schema import ImageSchema
@@ -86,7 +86,9 @@ def read_images(
     found = shaped(source, size=size, channels=channels, skip_unreadable=skip_unreadable)
     n = len(found.array)
     if n < _MIN_IMAGES:
-        raise DataError(f"{source.where} has {n} readable image, at least {_MIN_IMAGES} are needed to learn from")
+        raise DataError(
+            f"{source.where} has {counted(n, 'readable image')}, at least {_MIN_IMAGES} are needed to learn from"
+        )
     labels = source.labels
     values = None if labels is None else _values(labels, found, source.where)
     listed_classes = None
@@ -97,12 +99,14 @@ def read_images(
         width=found.width,
         channels=found.channels,
         target=None if labels is None else labels.name,
-        target_categories=None if values is None else listed_by_type(values),
+        target_categories=None if values is None else listed_by_type(pa.chunked_array([values])),
         classes=listed_classes,
         names=_names(labels, listed_classes),
         label_type=None if values is None else values.type,
         container=source.container,
-        form=source.form,
+        form=source.form
+        if labels is None or labels.class_label is None
+        else source.form | {"class_label": labels.class_label},
     )
     columns = {IMAGE: found.array}
     if source.container != "xy":
@@ -178,7 +182,9 @@ def _warn_about_labels(table: pa.Table, schema: ImageSchema, source: Source, fou
     counts = np.bincount(codes, minlength=len(names))
     single = [repr(name) for name, count in zip(names, counts, strict=True) if count == 1]
     if single:
-        warn(f"{len(single)} classes of {source.where} have one image only: {listed(single)}; give more, or drop them")
+        warn(
+            f"{source.where} has {counted(len(single), 'class')} of one image only ({listed(single)}); give more of it"
+        )
     rows = schema.pixels(table).reshape(len(table), -1)
     digests = np.array([hashlib.blake2b(row.data, digest_size=16).digest() for row in rows])
     _, group = np.unique(digests, return_inverse=True)
@@ -188,7 +194,7 @@ def _warn_about_labels(table: pa.Table, schema: ImageSchema, source: Source, fou
         kept = list(range(len(table))) if found.kept is None else found.kept.tolist()
         pairs = [
             f"{source.name_of(kept[a])} ({names[codes[a]]}) and {source.name_of(kept[b])} ({names[codes[b]]})"
-            for a, b in zip(order[edges], order[edges + 1], strict=True)
+            for a, b in sorted(zip(order[edges], order[edges + 1], strict=True))
         ]
         n = int(np.isin(group, group[order[edges]]).sum())
-        warn(f"{n} images of {source.where} have an equal with another label: {listed(sorted(pairs))}; correct them")
+        warn(f"{n} images of {source.where} are found under more than one label: {listed(pairs)}; correct the labels")
