@@ -9,18 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ganaug.evaluate.compare import (
-    NEAR_QUANTILE,
-    Beside,
-    ClassFidelity,
-    Marginal,
-    Sides,
-    associations,
-    copies,
-    exact,
-    marginal,
-    of_class,
-)
+from ganaug.evaluate.compare import ClassFidelity, Marginal, associations, marginal, of_class
+from ganaug.evaluate.sides import NEAR_QUANTILE, Beside, Sides, copies, exact
 from ganaug.schema import TableSchema
 
 __all__ = ["Beside", "ClassFidelity", "Fidelity", "Marginal", "fidelity"]
