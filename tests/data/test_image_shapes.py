@@ -218,3 +218,18 @@ def test_images_that_are_too_small_are_named(tmp_path: Path) -> None:
         read_images((np.zeros((3, 7, 9), np.uint8), None))
     with pytest.raises(DataError, match=r"too narrow: 3 x 128 is left of 20 x 1000 when no side has more than 128"):
         told(smooth(20, 1000), smooth(20, 1000))
+
+
+@pytest.mark.parametrize(
+    "format", ["BMP", "DIB", "GIF", "PPM", "TGA", "TIFF", "ICO", "WEBP", "JPEG", "JPEG2000", "AVIF"]
+)
+def test_every_format_that_is_promised_is_read(tmp_path: Path, format: str) -> None:
+    if format not in {*Image.OPEN, *Image.SAVE} and not Image.init() and format not in Image.SAVE:
+        pytest.skip(f"this Pillow has no {format}")
+    image = smooth(16, 16)
+    end = {"JPEG2000": "jp2", "TIFF": "tif"}.get(format, format.lower())
+    for i in range(2):
+        image.save(tmp_path / f"{i}.{end}", format)
+    found = read_images(tmp_path)
+    expected = np.asarray(Image.open(tmp_path / f"0.{end}").convert("RGB"))
+    np.testing.assert_array_equal(found.schema.pixels(found.table)[0], expected)
