@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ganaug.api import augment, fit
     from ganaug.augmentation import Augmentation
     from ganaug.evaluate.effect import Effect, measure_effect
+    from ganaug.image_files import export_folder
+    from ganaug.image_options import ImageOptions
     from ganaug.parquet import write_parquet
     from ganaug.sampler import GANSampler
     from ganaug.synthesizer import Synthesizer
@@ -42,9 +44,11 @@ __all__ = [
     "Augmentation",
     "Effect",
     "GANSampler",
+    "ImageOptions",
     "Synthesizer",
     "__version__",
     "augment",
+    "export_folder",
     "fit",
     "measure_effect",
     "write_parquet",
@@ -56,8 +60,10 @@ _HOMES = {
     "Augmentation": "ganaug.augmentation",
     "Effect": "ganaug.evaluate.effect",
     "GANSampler": "ganaug.sampler",
+    "ImageOptions": "ganaug.image_options",
     "Synthesizer": "ganaug.synthesizer",
     "augment": "ganaug.api",
+    "export_folder": "ganaug.image_files",
     "fit": "ganaug.api",
     "measure_effect": "ganaug.evaluate.effect",
     "write_parquet": "ganaug.parquet",

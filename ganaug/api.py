@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ganaug import fitting, seeding
 from ganaug.augmentation import Augmentation, finish, gather
-from ganaug.data import read_table
 from ganaug.evaluate.effect import Effect, measure_effect
+from ganaug.image_options import ImageOptions
 from ganaug.parquet import write_parquet
 from ganaug.progress import bar
 from ganaug.request import Request
@@ -18,7 +18,7 @@ from ganaug.runs import check_new_folder, told
 from ganaug.steps import begin
 from ganaug.synthesizer import Synthesizer
 
-__all__ = ["Augmentation", "Effect", "Synthesizer", "augment", "fit", "measure_effect", "write_parquet"]
+__all__ = ["Augmentation", "Effect", "ImageOptions", "Synthesizer", "augment", "fit", "measure_effect", "write_parquet"]
 
 
 def augment(
@@ -35,15 +35,18 @@ def augment(
     out: str | os.PathLike[str] | None = None,
     random_state: Any = None,
     device: Any = "auto",
+    images: ImageOptions | Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> Augmentation:
-    """Add synthetic rows to a table where that helps, and say whether it does.
+    """Add synthetic rows to a table or an image set where that helps, and say whether it does.
 
     Parameters
     ----------
     data
-        A pandas DataFrame, a pyarrow Table, ``(X, y)``, or the path or URL of CSV or Parquet (a file, a folder, hive
-        partitions, a glob).
+        A table: a pandas DataFrame, a pyarrow Table, ``(X, y)``, or the path or URL of CSV or Parquet (a file, a
+        folder, hive partitions, a glob). Or images with labels: a folder with one sub-folder a class, image Parquet,
+        a table of paths, npz, or ``(X, y)`` with X ``(n, h, w[, c])`` or ``(n, c, h, w)``; see
+        `ganaug.data.read_images`.
     target
         The column with the classes; None for ``(X, y)``, or for rows without classes, of which as many are added as
         there are unless ``sampling_strategy`` is a number of rows.
@@ -53,7 +56,9 @@ def augment(
         ``"not minority"``, ``"not majority"``, ``"all"``, a ratio, a dict label -> rows (real and synthetic together),
         or a callable. Without a target: a number of rows to add.
     variant
-        ``"auto"``, ``"anchored"``, ``"wgan_gp"`` (its artefact keeps no training row), or a variant's ``Config``.
+        ``"auto"`` or the name of a variant: for tables ``"anchored"`` or ``"wgan_gp"``, for images
+        ``"anchored_image"`` or ``"r3gan"`` (the second of each keeps no training row in its artefact); or a variant's
+        ``Config``.
     check
         True or ``"quick"``, ``"thorough"``, or False. The check fits everything anew on training folds and scores
         classifiers on real rows that nothing has seen.
@@ -71,6 +76,8 @@ def augment(
         The same integer gives the same rows.
     device
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    images
+        For images: `ganaug.ImageOptions`, or a dict of them, such as ``{"size": (32, 32), "transforms": ("flip",)}``.
     progress
         Whether to show bars on standard error.
 
@@ -109,6 +116,7 @@ def augment(
         scoring=scoring,
         random_state=random_state,
         device=device,
+        images=ImageOptions.of(images),
     )
     with bar(enabled=progress) as shown:
         run = begin(data, request, out=out, progress=shown)
@@ -124,10 +132,11 @@ def fit(
     id_columns: Sequence[Any] | None = None,
     random_state: Any = None,
     device: Any = "auto",
+    images: ImageOptions | Mapping[str, Any] | None = None,
     progress: bool = True,
     out: str | os.PathLike[str] | None = None,
 ) -> Synthesizer:
-    """Fit a generator to a table; the parameters are those of `augment`.
+    """Fit a generator to a table or an image set; the parameters are those of `augment`.
 
     Files written with ``out``: ``synthesizer.json`` and ``weights.safetensors`` in that folder, as
     `Synthesizer.save` writes them.
@@ -147,8 +156,9 @@ def fit(
     [1, 1, 1]
     """
     folder: Path | None = None if out is None else check_new_folder(out)
-    request = Request(target=target, variant=variant, id_columns=id_columns, device=device)
-    rows = read_table(data, target=target, id_columns=id_columns)
+    options = ImageOptions.of(images)
+    request = Request(target=target, variant=variant, id_columns=id_columns, device=device, images=options)
+    rows = request.read(data)
     with bar(enabled=progress) as shown:
         synthesizer = fitting.fit(
             rows.table,

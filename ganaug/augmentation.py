@@ -15,6 +15,8 @@ from ganaug import seeding, steps
 from ganaug.data import TableData, holdout, row_hashes
 from ganaug.evaluate.effect import Effect
 from ganaug.evaluate.fidelity import Fidelity, fidelity
+from ganaug.evaluate.image_fidelity import ImageFidelity, image_fidelity
+from ganaug.image_schema import ImageSchema
 from ganaug.plans import fit_rows
 from ganaug.progress import silent
 from ganaug.report import write_report
@@ -123,13 +125,15 @@ def summarise(run: Run) -> dict[str, Any]:
     }
 
 
-def measure_fidelity(run: Run) -> Fidelity | None:
+def measure_fidelity(run: Run) -> Fidelity | ImageFidelity | None:
     """Compare synthetic rows with real ones that their generator has not seen; None where no check was asked for.
 
     The generator that the caller gets has seen every row, so that another one is fitted to four fifths of them.
     """
 
-    def make() -> Fidelity | None:
+    images = isinstance(run.rows.schema, ImageSchema)
+
+    def make() -> Fidelity | ImageFidelity | None:
         if run.request.depth is None:
             return None
         table, schema = run.rows.table, run.rows.schema
@@ -145,9 +149,10 @@ def measure_fidelity(run: Run) -> Fidelity | None:
         )
         labels = np.sort(seeding.numpy_rng(run.seed, "fidelity").permutation(run.codes)[:DRAWN_ROWS])
         drawn = generator.sample_table(labels, seed=seeding.derive(run.seed, "fidelity"))
-        return fidelity(kept.table, table.take(pa.array(unseen)), drawn, schema, seed=run.seed)
+        compare = image_fidelity if images else fidelity
+        return compare(kept.table, table.take(pa.array(unseen)), drawn, schema, seed=run.seed)
 
-    return run.once_json("fidelity.json", make, Fidelity.from_json)
+    return run.once_json("fidelity.json", make, ImageFidelity.from_json if images else Fidelity.from_json)
 
 
 def report(run: Run) -> Path | None:

@@ -20,6 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ganaug.errors import OutputError
+from ganaug.image_files import publish, published_schema
+from ganaug.image_schema import ImageSchema
+from ganaug.schema import TableSchema
 
 __all__ = ["DATA", "MANIFEST", "Manifest", "read_manifest", "write_parquet"]
 
@@ -43,11 +46,14 @@ def write_parquet(
     chunks: Iterable[pa.Table],
     folder: str | os.PathLike[str],
     *,
-    schema: pa.Schema,
+    schema: pa.Schema | TableSchema | ImageSchema,
     provenance: Mapping[str, Any],
     rows_per_file: int = 1_000_000,
 ) -> Manifest:
     """Write ``chunks`` to ``folder/data/part-00000.parquet`` and on, and ``folder/manifest.json``.
+
+    Images are written as PNG in Hugging Face's form: ``image {bytes, path}``, labels as integers with names; each file
+    says that it is synthetic, and by what. ``datasets.load_dataset("parquet", ...)`` shows them as pictures.
 
     The files carry ``schema`` and, under the key ``ganaug`` of their metadata, ``provenance`` as JSON. All of it is
     written beside ``folder`` and renamed at the end, so a reader sees a whole data set or none; memory holds a few
@@ -64,6 +70,10 @@ def write_parquet(
     if rows_per_file < 1:
         raise OutputError(f"rows_per_file must be at least 1, however: {rows_per_file=}")
     temporary = folder.with_name(f".{folder.name}.part")
+    if isinstance(schema, ImageSchema):
+        chunks, schema = _published(chunks, schema, provenance), published_schema(schema)
+    elif isinstance(schema, TableSchema):
+        schema = schema.arrow
     schema = schema.with_metadata({**(schema.metadata or {}), b"ganaug": json.dumps(dict(provenance), sort_keys=True)})
     try:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -159,3 +169,22 @@ def _ahead(chunks: Iterable[pa.Table], depth: int = 2) -> Iterator[pa.Table]:
     finally:
         stop.set()
         maker.join()
+
+
+NOTED = ("synthetic", "generator", "ganaug", "variant", "seed", "sample_seed", "data_fingerprint")
+"""What of the provenance every picture carries."""
+PICTURES = 1024
+"""Images that are turned into files at a time."""
+
+
+def _published(
+    chunks: Iterable[pa.Table], schema: ImageSchema, provenance: Mapping[str, Any]
+) -> Iterator[pa.Table]:
+    """Give images as files, each with a note of where it is from."""
+    note = {name: provenance[name] for name in NOTED if name in provenance}
+    row = 0
+    for chunk in chunks:
+        for at in range(0, len(chunk), PICTURES):
+            part = chunk.slice(at, PICTURES)
+            yield publish(part, schema, note=note, first_row=row)
+            row += len(part)

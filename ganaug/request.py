@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -15,12 +15,15 @@ import torch
 
 from ganaug import __version__, variants
 from ganaug.data import TableData, fingerprint, read_table
+from ganaug.data.read import read
 from ganaug.device import resolve_device
 from ganaug.errors import ConfigError, DataError
+from ganaug.image_options import ImageOptions
+from ganaug.image_schema import ImageSchema
 from ganaug.sampling import class_counts
-from ganaug.schema import close_to
+from ganaug.schema import TableSchema, close_to
 
-__all__ = ["Request", "versions"]
+__all__ = ["Request", "modality_of", "versions"]
 
 DEPTHS = ("quick", "thorough")
 
@@ -39,6 +42,7 @@ class Request:
     scoring: Any = None
     random_state: Any = None
     device: Any = "auto"
+    images: ImageOptions = field(default_factory=ImageOptions)
 
     def __post_init__(self) -> None:
         variants.resolve(self.variant)
@@ -60,9 +64,13 @@ class Request:
 
     def read(self, data: Any) -> TableData:
         """Read ``data``. A column of groups names rows and is not learnt."""
-        rows = read_table(data, target=self.target, id_columns=self.id_columns)
+        reading = {} if self.images == ImageOptions() else self.images.reading()
+        rows = read(data, target=self.target, id_columns=self.id_columns, **reading)
+        variants.resolve(self.variant, modality_of(rows.schema))
         if not isinstance(self.groups, str) or self.groups in rows.schema.id_columns:
             return rows
+        if isinstance(rows.schema, ImageSchema):
+            raise DataError(f"groups of images must be one value an image, however: {self.groups!r}")
         if self.groups not in rows.table.column_names:
             known = rows.table.column_names
             raise DataError(f"there is no column {self.groups!r} to take groups from{close_to(self.groups, known)}")
@@ -96,10 +104,11 @@ class Request:
             counts = class_counts(self.sampling_strategy, schema.label_codes(rows.table), schema)
             names = schema.class_names()
             strategy = {names[code]: n for code, n in sorted(counts.items())}
-        name, config = variants.resolve(self.variant)
+        name, config = variants.resolve(self.variant, modality_of(schema))
         codes = self.group_codes(rows)
         seed = self.random_state
-        return {
+        images = {"images": asdict(self.images)} if isinstance(schema, ImageSchema) else {}
+        return images | {
             "data": fingerprint(rows.table),
             "target": schema.target,
             "id_columns": schema.id_columns,
@@ -112,6 +121,11 @@ class Request:
             "random_state": int(seed) if isinstance(seed, int | np.integer) else None,
             "device": str(self.device),
         }
+
+
+def modality_of(schema: TableSchema | ImageSchema) -> str:
+    """Return what variants call data of this schema."""
+    return "images" if isinstance(schema, ImageSchema) else "tables"
 
 
 def versions() -> dict[str, str]:

@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
 from ganaug import plans, seeding, variants
-from ganaug.data import read_table
+from ganaug.data.read import read
 from ganaug.policy import GanAugmenter, Policy
 from ganaug.stacking import stack
 
@@ -31,7 +31,7 @@ class GANSampler(BaseSampler):
     """Over-sampling with a conditional GAN, in the amount that helps, which may be none.
 
     It takes what no neighbour-based sampler does: DataFrames of mixed types, categories, dates and missing values,
-    and gives back the same columns, types and order. In a pipeline it sees training rows alone, as every sampler does.
+    and images, and gives back the same columns, types and order. In a pipeline it sees training rows alone, as every sampler does.
 
     Parameters
     ----------
@@ -39,8 +39,12 @@ class GANSampler(BaseSampler):
         ``'policy'``, the default, chooses how many rows, and whether any, by cross-validation inside the rows that it
         is given, so a class may stay below 1:1. Everything else means what it does in imbalanced-learn.
     variant : str or a variant's Config, default='auto'
-        The generator: ``'auto'``, ``'anchored'``, ``'wgan_gp'``, or a configuration such as
+        The generator: ``'auto'``, ``'anchored'`` or ``'wgan_gp'`` (tables), ``'anchored_image'`` or ``'r3gan'`` (images),
+        or a configuration such as
         ``ganaug.variants.anchored.Config(steps=200)``.
+    image_shape : tuple of int or None, default=None
+        For rows that are flattened images: their shape, ``(h, w)``, ``(h, w, c)`` or ``(c, h, w)``. Arrays of three or
+        four dimensions are images anyway.
     id_columns : list of str or None, default=None
         Columns that name a row and are not learnt; None finds them by their looks and warns. Columns of an array are
         called x0, x1 and so on.
@@ -86,6 +90,7 @@ class GANSampler(BaseSampler):
     _parameter_constraints: ClassVar[dict] = {
         "sampling_strategy": [Interval(Real, 0, 1, closed="right"), StrOptions(_STRATEGIES), Mapping, callable],
         "variant": [StrOptions({"auto", *variants.names()}), *(variants.get(name).Config for name in variants.names())],
+        "image_shape": [list, tuple, None],
         "id_columns": [list, tuple, None],
         "random_state": ["random_state"],
         "device": [str],
@@ -98,6 +103,7 @@ class GANSampler(BaseSampler):
         *,
         sampling_strategy="policy",
         variant="auto",
+        image_shape=None,
         id_columns=None,
         random_state=None,
         device="auto",
@@ -106,6 +112,7 @@ class GANSampler(BaseSampler):
     ):
         super().__init__(sampling_strategy=sampling_strategy)
         self.variant = variant
+        self.image_shape = image_shape
         self.id_columns = id_columns
         self.random_state = random_state
         self.device = device
@@ -138,8 +145,9 @@ class GANSampler(BaseSampler):
 
         Parameters
         ----------
-        X : {array-like, dataframe, sparse matrix} of shape (n_samples, n_features)
-            Rows to sample from; NaN is a missing value, infinity an error.
+        X : {array-like, dataframe, sparse matrix} of shape (n_samples, n_features), or images
+            Rows to sample from; NaN is a missing value, infinity an error. Images are arrays ``(n, h, w)``,
+            ``(n, h, w, c)`` or ``(n, c, h, w)``, or flat with ``image_shape``.
         y : array-like of shape (n_samples,)
             Label of each row, also one-hot.
 
@@ -173,11 +181,13 @@ class GANSampler(BaseSampler):
         y, one_hot = check_target_type(y, indicate_one_vs_all=True)
         if not isinstance(X, pd.DataFrame):
             options: dict[str, Any] = {"dtype": None, "ensure_all_finite": "allow-nan", "estimator": self}
+            options["allow_nd"] = True
             options["accept_sparse"] = ["csr", "csc"] if accept_sparse is None else accept_sparse
             X = check_array(X, **options)
         check_consistent_length(X, y)
         validate: Any = validate_data
-        validate(self, X=X, y=y, reset=True, skip_check_array=True)
+        flat = X.reshape(len(X), -1) if isinstance(X, np.ndarray) and X.ndim > 2 else X
+        validate(self, X=flat, y=y, reset=True, skip_check_array=True)
         return X, y, one_hot
 
     def _count(self, y: np.ndarray) -> OrderedDict | None:
@@ -191,7 +201,8 @@ class GANSampler(BaseSampler):
 
     def _synthetic(self, X: Any, y: np.ndarray, wanted: Mapping[Any, int] | None) -> tuple[Any, np.ndarray]:
         """Train, draw, and return the new rows in the kinds of ``X`` and ``y``."""
-        rows = read_table((X, y), id_columns=None if self.id_columns is None else list(self.id_columns))
+        images = X if self.image_shape is None else X.reshape(len(X), *self.image_shape)
+        rows = read((images, y), id_columns=None if self.id_columns is None else list(self.id_columns))
         seed = seeding.resolve(self.random_state)
         asked = {"variant": self.variant, "seed": seed, "device": self.device}
         if wanted is None:
@@ -204,7 +215,7 @@ class GANSampler(BaseSampler):
         self.synthesizer_ = plans.fit_rows(rows, **asked) if plan.total else None
         made = plans.draw_rows(self.synthesizer_, plan, rows, seed=seed)
         X_new, y_new = rows.schema.restore(made)
-        return X_new, np.asarray(y_new)
+        return X_new.reshape(len(X_new), *X.shape[1:]) if images is not X else X_new, np.asarray(y_new)
 
     def _more_tags(self):
         return {"X_types": ["2darray", "string", "sparse", "dataframe"], "allow_nan": True}

@@ -15,7 +15,7 @@ __all__ = ["length", "stack"]
 def stack(real: Any, made: Any, *, keep_index: bool = True) -> Any:
     """Return the rows of ``real``, unchanged, and those of ``made`` below them, as ``real``'s own kind.
 
-    DataFrame, Series, Arrow table or array, NumPy array, sparse matrix, list, None, or a tuple of them. With
+    DataFrame, Series, Arrow table or array, NumPy array, sparse matrix, tensor, list, None, or a tuple of them. With
     ``keep_index`` a pandas index goes on: an integer one after its maximum, a text one with ``synthetic-0``, and any
     other with missing labels; without it, rows are numbered anew.
 
@@ -38,6 +38,10 @@ def stack(real: Any, made: Any, *, keep_index: bool = True) -> Any:
         return sparse.vstack([real, made], format=real.format, dtype=real.dtype)
     if isinstance(real, list):
         return [*real, *made]
+    if type(real).__module__ == "torch":
+        import torch  # whoever has a tensor has it loaded
+
+        return torch.cat([real, made.to(real.device)])
     return np.concatenate([real, made])
 
 

@@ -22,11 +22,13 @@ from ganaug.arrays import plain, typed
 from ganaug.data import TableData
 from ganaug.errors import ArtefactError, DataWarning
 from ganaug.evaluate.effect import Effect, measure_effect
+from ganaug.image_files import unpublish
+from ganaug.image_schema import ImageSchema
 from ganaug.parquet import read_manifest, write_parquet
 from ganaug.plans import Plan, draw_rows, fit_rows, plan_by_policy
 from ganaug.policy import GanAugmenter, Policy
 from ganaug.progress import Progress, silent
-from ganaug.request import Request, versions
+from ganaug.request import Request, modality_of, versions
 from ganaug.runs import RunFolder, told
 from ganaug.sampling import class_counts
 from ganaug.synthesizer import Synthesizer
@@ -171,7 +173,7 @@ def draw(run: Run) -> pa.Table:
 
 def write_rows(rows: pa.Table, path: Path, synthesizer: Synthesizer) -> None:
     """Write synthetic rows as a Parquet data set with the generator's provenance."""
-    write_parquet(iter([rows]), path, schema=synthesizer.schema.arrow, provenance=synthesizer.provenance)
+    write_parquet(iter([rows]), path, schema=synthesizer.schema, provenance=synthesizer.provenance)
 
 
 def read_rows(path: Path, rows: TableData) -> pa.Table:
@@ -195,6 +197,8 @@ def read_rows(path: Path, rows: TableData) -> pa.Table:
                 f"{str(file)!r} is not the file that its manifest tells of; delete {str(path)!r} to draw the rows anew"
             )
     table = pa.concat_tables([pq.read_table(pa.py_buffer(data)) for data in content]).combine_chunks()
+    if isinstance(rows.schema, ImageSchema):
+        return unpublish(table, rows.schema)
     schema = rows.table.schema
     columns = [_like(table.column(field.name), rows.table.column(field.name)) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
@@ -235,20 +239,17 @@ def _check(run: Run) -> Effect | None:
         return None
     augmenter: GanAugmenter = Policy(variant=request.variant)
     if not request.by_policy:
-        name, _ = variants.resolve(request.variant)
+        name, _ = variants.resolve(request.variant, modality_of(rows.schema))
         augmenter = GanAugmenter(variant=request.variant, sampling_strategy=request.sampling_strategy, name=name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # `begin` has told
-        return measure_effect(
-            rows.table,
-            target=rows.schema.target,
-            augmenter=augmenter,
-            depth=request.depth,
-            groups=request.group_codes(rows),
-            estimator=request.estimator,
-            scoring=request.scoring,
-            id_columns=rows.schema.id_columns,
-            random_state=run.seed,
-            device=request.device,
-            progress=run.showing("check"),
-        )
+    return measure_effect(
+        rows,
+        augmenter=augmenter,
+        depth=request.depth,
+        groups=request.group_codes(rows),
+        estimator=request.estimator,
+        scoring=request.scoring,
+        transforms=request.images.transforms,
+        random_state=run.seed,
+        device=request.device,
+        progress=run.showing("check"),
+    )
