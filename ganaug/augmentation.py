@@ -130,7 +130,6 @@ def measure_fidelity(run: Run) -> Fidelity | ImageFidelity | None:
 
     The generator that the caller gets has seen every row, so that another one is fitted to four fifths of them.
     """
-
     images = isinstance(run.rows.schema, ImageSchema)
 
     def make() -> Fidelity | ImageFidelity | None:

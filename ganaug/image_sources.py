@@ -42,8 +42,8 @@ class LatentSource:
 class ImageAnchors:
     """Three different real images of the class asked for, as far as it has them, and noise.
 
-    ``pixels (N, H, W, C) uint8``; ``start, count (M, n_classes)``: where a class of a member begins and how many anchors
-    it has.
+    ``pixels (N, H, W, C) uint8``; ``start, count (M, n_classes)``: where a class of a member begins and how many
+    anchors it has.
     """
 
     pixels: Tensor

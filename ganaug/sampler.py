@@ -31,7 +31,8 @@ class GANSampler(BaseSampler):
     """Over-sampling with a conditional GAN, in the amount that helps, which may be none.
 
     It takes what no neighbour-based sampler does: DataFrames of mixed types, categories, dates and missing values,
-    and images, and gives back the same columns, types and order. In a pipeline it sees training rows alone, as every sampler does.
+    and images, and gives back the same columns, types and order. In a pipeline it sees training rows alone, as every
+    sampler does.
 
     Parameters
     ----------
@@ -39,9 +40,8 @@ class GANSampler(BaseSampler):
         ``'policy'``, the default, chooses how many rows, and whether any, by cross-validation inside the rows that it
         is given, so a class may stay below 1:1. Everything else means what it does in imbalanced-learn.
     variant : str or a variant's Config, default='auto'
-        The generator: ``'auto'``, ``'anchored'`` or ``'wgan_gp'`` (tables), ``'anchored_image'`` or ``'r3gan'`` (images),
-        or a configuration such as
-        ``ganaug.variants.anchored.Config(steps=200)``.
+        The generator: ``'auto'``, ``'anchored'`` or ``'wgan_gp'`` (tables), ``'anchored_image'`` or ``'r3gan'``
+        (images), or a configuration such as ``ganaug.variants.anchored.Config(steps=200)``.
     image_shape : tuple of int or None, default=None
         For rows that are flattened images: their shape, ``(h, w)``, ``(h, w, c)`` or ``(c, h, w)``. Arrays of three or
         four dimensions are images anyway.
