@@ -27,6 +27,13 @@ def fingerprint(table: pa.Table) -> str:
     """
     digest = hashlib.sha256(f"{table.num_rows} {table.num_columns}".encode())
     for name, column in zip(table.column_names, table.columns, strict=True):
+        if _is_wide(column) and not column.null_count:
+            rows = _rows(column)
+            digest.update(f"\n{len(name)} {name} {pa.large_binary()}\n".encode())
+            digest.update(np.packbits(np.ones(len(rows), dtype=bool)).tobytes())
+            digest.update(np.full(len(rows), rows.shape[1], dtype=np.int64).tobytes())
+            digest.update(rows.data)
+            continue
         array = _values(column)
         coded = " coded" if pa.types.is_dictionary(column.type) else ""
         digest.update(f"\n{len(name)} {name} {array.type}{coded}\n".encode())
@@ -50,6 +57,11 @@ def row_hashes(table: pa.Table, columns: Iterable[str] | None = None) -> np.ndar
     names = table.column_names if columns is None else list(columns)
     combined = np.full(table.num_rows, 0x9E3779B97F4A7C15, dtype=np.uint64)
     for name in names:
+        if _is_wide(table.column(name)):
+            hashed = (hashlib.blake2b(row.data, digest_size=8).digest() for row in _rows(table.column(name)))
+            cells = np.frombuffer(b"".join(hashed), dtype=np.uint64)
+            combined = _combined(combined, cells, np.asarray(table.column(name).is_valid()))
+            continue
         array = _values(table.column(name))
         present = np.asarray(array.is_valid())
         if isinstance(array, pa.LargeBinaryArray):
@@ -60,9 +72,26 @@ def row_hashes(table: pa.Table, columns: Iterable[str] | None = None) -> np.ndar
         else:
             bits = _bits(array, present)
             cells = bits[:, 0] if bits.shape[1] == 1 else _mixed(bits[:, 0]) ^ bits[:, 1]
-        cells = np.where(present, _mixed(cells), np.uint64(0xD1B54A32D192ED03))
-        combined = _mixed(combined * np.uint64(0xBF58476D1CE4E5B9) + cells)
+        combined = _combined(combined, cells, present)
     return combined
+
+
+def _combined(hashes: np.ndarray, cells: np.ndarray, present: np.ndarray) -> np.ndarray:
+    cells = np.where(present, _mixed(cells), np.uint64(0xD1B54A32D192ED03))
+    return _mixed(hashes * np.uint64(0xBF58476D1CE4E5B9) + cells)
+
+
+def _is_wide(column: pa.ChunkedArray) -> bool:
+    """Return whether a column holds bytes of one length, such as pixels, which may be too many to be copied."""
+    return pa.types.is_fixed_size_binary(column.type) and column.type.byte_width > 0
+
+
+def _rows(column: pa.ChunkedArray) -> np.ndarray:
+    """Return the bytes of such a column, uint8 ``(n, width)``, in place where it has one chunk."""
+    array, width = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks(), column.type.byte_width
+    buffer = array.buffers()[1] if len(array) else b""
+    offset = array.offset * width if len(array) else 0
+    return np.frombuffer(buffer, np.uint8, count=len(array) * width, offset=offset).reshape(-1, width)
 
 
 def _values(column: pa.ChunkedArray | pa.Array) -> pa.Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Hashable
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow as pa
 
 from ganaug.arrays import pc
 from ganaug.data import image_arrays, image_columns, image_find, image_paths, validate
+from ganaug.data.fingerprint import row_hashes
 from ganaug.data.image_pixels import Shaped, shaped
 from ganaug.data.image_source import Labels, Source, counted, listed, warn
 from ganaug.data.tables import TableData, listed_by_type
@@ -78,7 +78,7 @@ def read_images(
     Examples
     --------
     >>> import numpy as np
-    >>> read = read_images((np.zeros((4, 8, 10), np.uint8), ["a", "a", "b", "b"]))
+    >>> read = read_images((np.arange(320, dtype=np.uint8).reshape(4, 8, 10), ["a", "a", "b", "b"]))
     >>> read.schema.shape, read.schema.class_names(), read.table.column_names
     ((1, 8, 10), ['a', 'b'], ['image', 'label'])
     """
@@ -185,9 +185,7 @@ def _warn_about_labels(table: pa.Table, schema: ImageSchema, source: Source, fou
         warn(
             f"{source.where} has {counted(len(single), 'class')} of one image only ({listed(single)}); give more of it"
         )
-    rows = schema.pixels(table).reshape(len(table), -1)
-    digests = np.array([hashlib.blake2b(row.data, digest_size=16).digest() for row in rows])
-    _, group = np.unique(digests, return_inverse=True)
+    _, group = np.unique(row_hashes(table, [IMAGE]), return_inverse=True)
     order = np.lexsort((codes, group))
     edges = np.flatnonzero((np.diff(group[order]) == 0) & (np.diff(codes[order]) != 0))
     if len(edges):

@@ -110,3 +110,18 @@ def test_the_fingerprint_stays_what_it_is() -> None:
     # Provenance written by one version is compared by another: a change of this value needs a new format version.
     table = pa.table({"a": [1, None], "b": ["x", "ü"], "c": [0.5, -1.0]})
     assert fingerprint(table) == "89bc882be5c1ad1580df61aac676fcc70c9cc30d9f4793aa55f3c07f40ca9923"
+
+
+def test_bytes_of_one_length_are_hashed_like_others() -> None:
+    values = [b"\0\0", b"ab", None, b"\0\0", b"cd"]
+    table = pa.table({"a": pa.array(values, pa.binary(2)), "b": [1, 1, 1, 1, 1]})
+    hashes = row_hashes(table)
+    assert hashes[0] == hashes[3] and len(set(hashes.tolist())) == 4
+    np.testing.assert_array_equal(row_hashes(table.slice(3)), hashes[3:])
+    chunked = pa.concat_tables([table.slice(0, 2), table.slice(2)])
+    np.testing.assert_array_equal(row_hashes(chunked), hashes)
+    full = table.filter(pa.compute.is_valid(table["a"]))
+    np.testing.assert_array_equal(row_hashes(full), hashes[[0, 1, 3, 4]])
+    assert fingerprint(full.slice(1)) == fingerprint(full.take(pa.array([1, 2, 3]))) != fingerprint(full.slice(0, 3))
+    assert fingerprint(table.slice(2)) != fingerprint(full.slice(1)) and len(row_hashes(full.slice(4))) == 0
+    assert fingerprint(full.slice(4)) == fingerprint(full.schema.empty_table())
