@@ -16,13 +16,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sklearn.decomposition import PCA
 
 from ganaug import seeding
+from ganaug.image_schema import ImageSchema
 from ganaug.metrics.space import MetricSpace
 from ganaug.report import tables
 from ganaug.report.data_charts import association_chart, column_chart, distance_chart, projection_chart
 from ganaug.report.effect_charts import class_chart, forest_chart, training_chart
+from ganaug.report.images import image_part, image_subtitle
 from ganaug.report.theme import canvas
 from ganaug.report.words import count, duration, interval, markdown, number, percent, verdict_of
-from ganaug.schema import TableSchema
+from ganaug.schema import Labelled, TableSchema
 
 __all__ = ["write_report"]
 
@@ -41,11 +43,13 @@ def write_report(
     fidelity: Mapping[str, Any] | None,
     real: pa.Table,
     synthetic: pa.Table | None,
-    schema: TableSchema,
+    schema: TableSchema | ImageSchema,
     history: Sequence[Mapping[str, Any]],
     provenance: Mapping[str, Any],
 ) -> Path:
     """Write what was done and what was measured for a person, a program and a Prefect page.
+
+    Of images the page shows contact sheets and their own fidelity instead of columns.
 
     Writes ``report.html`` (one file that loads nothing from elsewhere), ``report.json`` (the five documents given)
     and ``report.md`` (short) into ``folder``, which is made if need be. Each is replaced whole or not at all, and
@@ -58,7 +62,7 @@ def write_report(
     effect
         `Effect.to_json()`, or None if it was not measured.
     fidelity
-        `Fidelity.to_json()`, or None if there was nothing to compare.
+        `Fidelity.to_json()`, of images `ImageFidelity.to_json()`, or None if there was nothing to compare.
     real, synthetic
         The rows given and the rows added; at most 20,000 of either are drawn.
     history
@@ -106,10 +110,15 @@ def _write(path: Path, text: str) -> None:
         scratch.unlink(missing_ok=True)
 
 
-def _context(document: Mapping[str, Any], real: pa.Table, synthetic: pa.Table | None, schema: TableSchema) -> dict:
+def _context(
+    document: Mapping[str, Any], real: pa.Table, synthetic: pa.Table | None, schema: TableSchema | ImageSchema
+) -> dict:
     """Work out all that the templates show."""
     effect, fidelity, summary = document["effect"], document["fidelity"], document["summary"]
-    classes = _classes(real, synthetic, schema)
+    classes, images = _classes(real, synthetic, schema), None
+    if isinstance(schema, ImageSchema):
+        images, fidelity = image_part(fidelity, real, synthetic, schema), None
+    what = "rows" if images is None else "images"
     columns = tables.column_rows(fidelity)
     best_step = document["provenance"].get("best_step")
     with canvas():
@@ -125,14 +134,16 @@ def _context(document: Mapping[str, Any], real: pa.Table, synthetic: pa.Table | 
         if fidelity is not None:
             charts["distances"] = distance_chart(fidelity["distances"])
             charts["associations"] = fidelity["association"] and association_chart(fidelity["association"])
-        if synthetic is not None:
+        if synthetic is not None and isinstance(schema, TableSchema):
             charts["columns"] = _columns(real, synthetic, schema, columns)
             charts["projections"], charts["explained"] = _projections(real, synthetic, schema)
     return {
-        "title": summary.get("title") or _title(schema),
-        "subtitle": _subtitle(real, schema),
+        "title": summary.get("title") or f"Synthetic {what}" + (f" for {schema.target}" if schema.target else ""),
+        "what": what,
+        "images": images,
+        "subtitle": image_subtitle(real, schema) if isinstance(schema, ImageSchema) else _subtitle(real, schema),
         "verdict": verdict_of(effect),
-        "tiles": _tiles(effect, classes),
+        "tiles": _tiles(effect, classes, what),
         "effect": None if effect is None else {"interval_covers": "", "seed_deviation": None, **effect},
         "folds": None if effect is None else _folds(effect),
         "arms": [] if effect is None else tables.arm_rows(effect),
@@ -159,16 +170,12 @@ def _context(document: Mapping[str, Any], real: pa.Table, synthetic: pa.Table | 
     }
 
 
-def _title(schema: TableSchema) -> str:
-    return "Synthetic rows" if schema.target is None else f"Synthetic rows for {schema.target}"
-
-
 def _subtitle(real: pa.Table, schema: TableSchema) -> str:
     classes = "no target" if schema.target is None else f"{schema.n_classes} classes of {schema.target}"
     return f"{count(len(real))} real rows, {count(len(schema.columns))} features, {classes}"
 
 
-def _classes(real: pa.Table, synthetic: pa.Table | None, schema: TableSchema) -> list[dict[str, Any]]:
+def _classes(real: pa.Table, synthetic: pa.Table | None, schema: Labelled) -> list[dict[str, Any]]:
     """Count the rows of each class, the largest first."""
     before = np.bincount(schema.label_codes(real), minlength=schema.n_classes)
     made = np.zeros_like(before)
@@ -181,12 +188,16 @@ def _classes(real: pa.Table, synthetic: pa.Table | None, schema: TableSchema) ->
     return sorted(entries, key=lambda entry: -entry["real"])
 
 
-def _tiles(effect: Mapping[str, Any] | None, classes: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def _tiles(effect: Mapping[str, Any] | None, classes: Sequence[Mapping[str, Any]], what: str) -> list[dict[str, str]]:
     """Return the few numbers that stand beside the verdict."""
     added = sum(c["synthetic"] for c in classes)
     tiles = [
-        {"name": "Real rows", "value": count(sum(c["real"] for c in classes)), "detail": f"{len(classes)} classes"},
-        {"name": "Synthetic rows added", "value": count(added), "detail": "" if added else "the data are as they were"},
+        {"name": f"Real {what}", "value": count(sum(c["real"] for c in classes)), "detail": f"{len(classes)} classes"},
+        {
+            "name": f"Synthetic {what} added",
+            "value": count(added),
+            "detail": "" if added else "the data are as they were",
+        },
     ]
     if len(classes) == 1:
         tiles[0]["detail"] = "one class"
