@@ -28,6 +28,8 @@ FIGURES: tuple[tuple[str, str, Callable[[float | None], str], str], ...] = (
         "share in which a classifier of the real images sees the class asked for",
     ),
 )
+IN_CLASSES = ("frechet", "precision", "recall", "coverage", "recognised")
+"""Figures that are shown class by class: as many as a page is wide."""
 CHANNELS = {1: "gray", 3: "RGB", 4: "RGBA"}
 
 
@@ -67,7 +69,7 @@ def _tables(fidelity: Mapping[str, Any]) -> dict[str, Any]:
             _row("Near copies, features", overall["near_copies"], percent, near),
             _row("Near copies, pixels", overall["near_copies_pixels"], percent, near),
         ],
-        "figures": [name for _, name, _, _ in FIGURES] + ["Near copies"],
+        "figures": [name for key, name, _, _ in FIGURES if key in IN_CLASSES] + ["Near copies"],
         "classes": [_class_row(entry) for entry in fidelity["classes"]],
         "held_out": bool(fidelity["rows"].get("holdout")),
         "rows": {side: count(n) for side, n in fidelity["rows"].items()},
@@ -81,11 +83,11 @@ def _row(name: str, pair: Mapping[str, float | None], shown: Callable[..., str],
 
 
 def _class_row(entry: Mapping[str, Any]) -> dict[str, Any]:
-    cells = [(entry[key], _short(shown)) for key, _, shown, _ in FIGURES] + [(entry["near_copies"], _short(percent))]
+    cells = [(entry[key], _short(shown)) for key, _, shown, _ in FIGURES if key in IN_CLASSES]
+    cells.append((entry["near_copies"], _short(percent)))
     return {
         "label": entry["label"],
         "rows": " / ".join(count(entry[side]) for side in ("n_train", "n_holdout", "n_synthetic")),
-        "compared": count(entry["n_compared"]),
         "cells": [(shown(pair["synthetic"]), shown(pair["holdout"])) for pair, shown in cells],
     }
 
