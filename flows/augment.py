@@ -1,4 +1,4 @@
-"""The flow: a table in, synthetic rows in Parquet, a measured effect and a report out.
+"""The flow: a table or images in, synthetic rows in Parquet, a measured effect and a report out.
 
 ``python -m flows.augment --help`` runs it from the shell, on the server that PREFECT_API_URL names or on an embedded
 one.
@@ -39,7 +39,7 @@ def _run_name() -> str:
 
 @flow(name="augment", flow_run_name=_run_name, log_prints=True)
 def augment(request: AugmentRequest) -> State[dict[str, Any]]:
-    """Augment a table where that helps, and say whether it does.
+    """Augment a table or images where that helps, and say whether it does.
 
     The run's state is named after the verdict ("Helps", "No evidence", ...), and its message is the verdict's
     sentence; it is named after what is wrong where the input cannot be used. The result has the manifest of every
@@ -82,11 +82,11 @@ def run(request: AugmentRequest) -> int:
 
 
 def main(
-    data: Annotated[str, typer.Argument(help="CSV or Parquet: a file, a folder, a glob, or a URL.")],
+    data: Annotated[str, typer.Argument(help="A table (CSV, Parquet) or images (folder, Parquet, npz); or a URL.")],
     out: Annotated[str, typer.Option("--out", "-o", help="A new or empty folder, or that of this very run.")],
     target: Annotated[str | None, typer.Option("--target", "-t", help="The column that holds the classes.")] = None,
     strategy: Annotated[str, typer.Option(help="How many rows: policy, or imbalanced-learn's words.")] = "policy",
-    variant: Annotated[str, typer.Option(help="auto, anchored, or wgan_gp.")] = "auto",
+    variant: Annotated[str, typer.Option(help="auto, anchored or wgan_gp (tables), anchored_image or r3gan.")] = "auto",
     check: Annotated[str, typer.Option(help="none, quick or thorough.")] = "quick",
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

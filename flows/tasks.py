@@ -22,6 +22,7 @@ from flows.page import PageProgress, show_verdict
 from flows.parameters import AugmentRequest
 from ganaug import augmentation, steps
 from ganaug.errors import DataWarning
+from ganaug.image_schema import ImageSchema
 from ganaug.parquet import DATA
 from ganaug.steps import Run
 
@@ -68,7 +69,11 @@ def read(request: AugmentRequest) -> dict[str, Any]:
         _log.warning("%s", warning.message)
     schema = run.rows.schema
     rows = np.bincount(run.codes, minlength=schema.n_classes).tolist()
-    _log.info("read %d rows and %d columns of %s", len(run.rows.table), len(schema.columns), request.data)
+    if isinstance(schema, ImageSchema):
+        size = f"{schema.height} x {schema.width} x {schema.channels}"
+        _log.info("read %d images of %s from %s", len(run.rows.table), size, request.data)
+    else:
+        _log.info("read %d rows and %d columns of %s", len(run.rows.table), len(schema.columns), request.data)
     return {
         "fingerprint": run.request.describe(run.rows)["data"],
         "rows": len(run.rows.table),

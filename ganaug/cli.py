@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,15 +23,20 @@ from ganaug.options import (
     Device,
     Groups,
     IdColumns,
+    ImageSize,
     Json,
     Out,
     Quiet,
     Scoring,
     Seed,
+    SkipUnreadable,
+    Split,
     Target,
+    Transforms,
     Variant,
     augmenter_of,
     depth_of,
+    images_of,
     names_of,
     result_of,
     rows_of,
@@ -55,11 +61,12 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="ganaug",
-    help="Augments scarce and imbalanced tables with conditional GANs, and says whether it helped.",
+    help="Augments scarce and imbalanced tables and image sets with conditional GANs, and says whether it helped.",
     epilog="**Where to begin**\n\n"
     "- `ganaug demo` — all of it on a table that scikit-learn ships\n"
     "- `ganaug inspect patients.csv -t diagnosis` — what is read\n"
-    "- `ganaug augment patients.csv -t diagnosis -o augmented` — augments, if that helps, and writes a report\n",
+    "- `ganaug augment patients.csv -t diagnosis -o augmented` — augments, if that helps, and writes a report\n"
+    "- `ganaug augment scans/ -o augmented` — the same for images, a sub-folder a class\n",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -134,6 +141,10 @@ def augment(
     id_columns: IdColumns = None,
     groups: Groups = None,
     scoring: Scoring = None,
+    image_size: ImageSize = None,
+    split: Split = None,
+    transforms: Transforms = "shift,crop",
+    skip_unreadable: SkipUnreadable = False,
     result: Annotated[
         Path | None,
         typer.Option(
@@ -147,7 +158,7 @@ def augment(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Augment a table, measure whether that helps, and leave the table alone where it does not.
+    """Augment a table or images, measure whether that helps, and leave the data alone where it does not.
 
     Writes the synthetic rows (synthetic/, Parquet), the generator (synthesizer/), and report.html with report.json and
     report.md. Killed and called again with the same words, it goes on where it stopped.
@@ -168,6 +179,7 @@ def augment(
             out=out,
             random_state=seed,
             device=device,
+            images=images_of(image_size, split, transforms, skip_unreadable),
             progress=bars,
         )
     if file is not None:
@@ -182,25 +194,38 @@ def train(
     target: Target = None,
     variant: Variant = "auto",
     id_columns: IdColumns = None,
+    image_size: ImageSize = None,
+    split: Split = None,
+    skip_unreadable: SkipUnreadable = False,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit a generator to a table and save it, as safetensors and JSON: loading it runs no code."""
+    """Fit a generator to a table or images and save it, as safetensors and JSON: loading it runs no code.
+
+    On several graphics cards: `torchrun --nproc-per-node 2 -m ganaug train ...`; the cards share every batch.
+    """
+    from ganaug import distributed
     from ganaug.api import fit
 
-    with showing(quiet) as bars:
+    place = distributed.start(device)
+    if not distributed.is_first():
+        warnings.simplefilter("ignore")  # the first process says it
+    with showing(quiet or not distributed.is_first()) as bars:
         synthesizer = fit(
             data,
             target=target,
             variant=variant,
             id_columns=names_of(id_columns),
             random_state=seed,
-            device=device,
+            device=place,
+            images=images_of(image_size, split, "shift", skip_unreadable),
             progress=bars,
             out=out,
         )
+    if not distributed.is_first():
+        return
     if as_json:
         print_json({"out": str(out), "provenance": synthesizer.provenance})
     else:
@@ -226,11 +251,15 @@ def sample(
         list[str] | None,
         typer.Option(metavar="CLASS=NUMBER", show_default=False, help="Rows of one class; repeat for more classes."),
     ] = None,
+    form: Annotated[
+        str,
+        typer.Option("--format", metavar="WORD", help="parquet, or, for images, folder: a PNG each in class folders."),
+    ] = "parquet",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Draw synthetic rows from a saved generator into Parquet files; memory does not grow with the rows."""
-    from ganaug.parquet import write_parquet
+    from ganaug.parquet import export_images, write_parquet
     from ganaug.runs import check_new_folder
     from ganaug.synthesizer import Synthesizer
 
@@ -240,11 +269,18 @@ def sample(
     synthesizer = Synthesizer.load(generator / "synthesizer" if (generator / "run.json").is_file() else generator)
     chunks = synthesizer.sample_chunks(n, conditions=rows_of(rows) if rows else None, random_state=seed)
     provenance = {**synthesizer.provenance, "sample_seed": seed}
-    manifest = write_parquet(chunks, out, schema=synthesizer.schema.arrow, provenance=provenance)
-    if as_json:
-        print_json({"out": str(out), "rows": manifest.rows, "files": manifest.files})
+    if form == "folder":
+        counts = export_images(chunks, synthesizer, out, provenance)
+        written, count = {"out": str(out), "images": counts}, sum(counts.values())
+    elif form == "parquet":
+        manifest = write_parquet(chunks, out, schema=synthesizer.schema, provenance=provenance)
+        written, count = {"out": str(out), "rows": manifest.rows, "files": manifest.files}, manifest.rows
     else:
-        typer.echo(f"{manifest.rows:,} synthetic rows in {out}")
+        raise ConfigError(f"--format must be parquet or folder, however: {form!r}")
+    if as_json:
+        print_json(written)
+    else:
+        typer.echo(f"{count:,} synthetic rows in {out}")
 
 
 @app.command(
@@ -254,9 +290,7 @@ def sample(
 )
 def check(
     data: Data,
-    target: Annotated[
-        str, typer.Option("--target", "-t", metavar="COLUMN", show_default=False, help="The column with the classes.")
-    ],
+    target: Target = None,
     augmenter: Annotated[
         str, typer.Option(metavar="NAME", help="What to judge: policy, a variant, or an imbalanced-learn sampler.")
     ] = "policy",
@@ -264,6 +298,10 @@ def check(
     id_columns: IdColumns = None,
     groups: Groups = None,
     scoring: Scoring = None,
+    image_size: ImageSize = None,
+    split: Split = None,
+    transforms: Transforms = "shift,crop",
+    skip_unreadable: SkipUnreadable = False,
     time_budget: Annotated[
         float | None, typer.Option(metavar="SECONDS", min=1, help="What the check may take.", show_default="no limit")
     ] = None,
@@ -287,6 +325,7 @@ def check(
             time_budget=time_budget,
             random_state=seed,
             device=device,
+            images=images_of(image_size, split, transforms, skip_unreadable),
             progress=bars,
         ).to_json()
     if as_json:

@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ganaug.arrays import pc, plain
-from ganaug.data import TableData, fingerprint, read_table
+from ganaug.data import TableData, fingerprint
+from ganaug.data.read import read
 from ganaug.errors import ArtefactError, DataWarning
+from ganaug.image_schema import ImageSchema
 from ganaug.parquet import DATA, MANIFEST, read_manifest
 from ganaug.runs import read_record
 from ganaug.synthesizer import Synthesizer
@@ -29,8 +31,8 @@ def describe(
     """Describe what ``path`` holds, in plain JSON values; ``"what"`` says which of these it is.
 
     ``"run"``: a folder of `ganaug.augment`. ``"generator"``: a saved `Synthesizer`. ``"set of synthetic rows"``: what
-    `ganaug.write_parquet` wrote. ``"table"``: everything else that can be read as one, with ``"provenance"`` where it
-    is one of the files that `ganaug.write_parquet` wrote.
+    `ganaug.write_parquet` wrote. ``"set of images"`` and ``"table"``: everything else that can be read as one, with
+    ``"provenance"`` where it is one of the files that `ganaug.write_parquet` wrote.
 
     Raises
     ------
@@ -48,8 +50,10 @@ def describe(
     provenance = None if folder is None else _provenance(folder)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
-        rows = read_table(os.fspath(path), target=target, id_columns=id_columns)
+        rows = read(os.fspath(path), target=target, id_columns=id_columns)
     told = [str(warning.message) for warning in caught if issubclass(warning.category, DataWarning)]
+    if isinstance(rows.schema, ImageSchema):
+        return {"what": "set of images", **_images(rows, rows.schema), "provenance": provenance, "warnings": told}
     return {"what": "table", **_table(rows), "provenance": provenance, "warnings": told}
 
 
@@ -87,6 +91,19 @@ def _generator(synthesizer: Synthesizer) -> dict[str, Any]:
         "columns": [{"name": c.name, "kind": c.kind, "type": str(c.type)} for c in schema.columns],
         "target": schema.target,
         "classes": dict(zip(schema.class_names(), counts, strict=True)),
+    }
+
+
+def _images(rows: TableData, schema: ImageSchema) -> dict[str, Any]:
+    counts = np.bincount(schema.label_codes(rows.table), minlength=schema.n_classes).tolist()
+    return {
+        "images": len(rows.table),
+        "height": schema.height,
+        "width": schema.width,
+        "channels": schema.channels,
+        "target": schema.target,
+        "classes": dict(zip(schema.class_names(), counts, strict=True)),
+        "fingerprint": fingerprint(rows.table),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,21 +10,27 @@ from typing import Annotated, Any
 import typer
 
 from ganaug.errors import ConfigError, OutputError
+from ganaug.image_options import ImageOptions
 
 __all__ = [
     "Data",
     "Device",
     "Groups",
     "IdColumns",
+    "ImageSize",
     "Json",
     "Out",
     "Quiet",
     "Scoring",
     "Seed",
+    "SkipUnreadable",
+    "Split",
     "Target",
+    "Transforms",
     "Variant",
     "augmenter_of",
     "depth_of",
+    "images_of",
     "names_of",
     "result_of",
     "rows_of",
@@ -35,7 +42,8 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA",
         show_default=False,
-        help="CSV or Parquet: a file, a folder, a glob in quotes, or a URL such as s3://bucket/table.",
+        help="A table: CSV or Parquet, a file, a folder, a glob in quotes, or a URL such as s3://bucket/table. Or "
+        "images: a folder with a sub-folder a class, image Parquet, npz, or a table of paths.",
     ),
 ]
 Target = Annotated[
@@ -47,7 +55,12 @@ Out = Annotated[
     typer.Option("--out", "-o", metavar="FOLDER", help="Where to write: a new or empty folder.", show_default=False),
 ]
 Variant = Annotated[
-    str, typer.Option(metavar="NAME", help="The generator: auto, anchored, or wgan_gp, which keeps no training row.")
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="The generator. Tables: anchored, or wgan_gp, which keeps no training row. Images: anchored_image, or "
+        "r3gan, which keeps no training image.",
+    ),
 ]
 IdColumns = Annotated[
     str | None,
@@ -64,6 +77,27 @@ Groups = Annotated[
         help="A column, such as the patient, whose rows are never split between training and test.",
         show_default=False,
     ),
+]
+ImageSize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HxW", help="Images: the size to bring them to, such as 32x32.", show_default="theirs, or the median"
+    ),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Images: which split to read.", show_default="train, if there are several"),
+]
+Transforms = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES",
+        help="Images: what leaves their class as it is, of shift, crop and flip (left to right), with commas between. "
+        "The check oversamples with them as a cheap alternative.",
+    ),
+]
+SkipUnreadable = Annotated[
+    bool, typer.Option("--skip-unreadable", help="Images: leave out what cannot be decoded, and say so.")
 ]
 Scoring = Annotated[
     str | None, typer.Option(metavar="NAME", help="Any scorer of scikit-learn.", show_default="average precision")
@@ -115,6 +149,23 @@ def names_of(text: str | None) -> list[str] | None:
     (['id', 'name'], [], None)
     """
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def images_of(size: str | None, split: str | None, transforms: str, skip_unreadable: bool) -> ImageOptions:
+    """Return the options of images.
+
+    >>> images_of("28x32", None, "shift", False).size
+    (28, 32)
+    """
+    found = None if size is None else re.fullmatch(r"(\d+)\s*[x,]\s*(\d+)", size.strip())
+    if size is not None and found is None:
+        raise ConfigError(f"--image-size wants HEIGHTxWIDTH, such as 32x32, however: {size!r}")
+    return ImageOptions(
+        size=None if found is None else (int(found[1]), int(found[2])),
+        split=split,
+        transforms=tuple(names_of(transforms) or ()),
+        skip_unreadable=skip_unreadable,
+    )
 
 
 def depth_of(text: str) -> bool | str:

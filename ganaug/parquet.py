@@ -19,12 +19,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ganaug.errors import OutputError
-from ganaug.image_files import publish, published_schema
+from ganaug.errors import ConfigError, OutputError
+from ganaug.image_files import export_folder, publish, published_schema
 from ganaug.image_schema import ImageSchema
 from ganaug.schema import TableSchema
+from ganaug.synthesizer import Synthesizer
 
-__all__ = ["DATA", "MANIFEST", "Manifest", "read_manifest", "write_parquet"]
+__all__ = ["DATA", "MANIFEST", "Manifest", "export_images", "read_manifest", "write_parquet"]
 
 MANIFEST = "manifest.json"
 DATA = "data"
@@ -177,11 +178,33 @@ PICTURES = 1024
 """Images that are turned into files at a time."""
 
 
-def _published(
-    chunks: Iterable[pa.Table], schema: ImageSchema, provenance: Mapping[str, Any]
-) -> Iterator[pa.Table]:
+def export_images(
+    chunks: Iterable[pa.Table], synthesizer: Synthesizer, folder: str | os.PathLike[str], provenance: Mapping[str, Any]
+) -> dict[str, int]:
+    """Write chunks of images as PNG files, a folder a class, each with the note of `write_parquet`'s pictures.
+
+    Returns how many each class has.
+
+    Raises
+    ------
+    ConfigError
+        They are not images.
+    OutputError
+        See `ganaug.export_folder`.
+    """
+    schema = synthesizer.schema
+    if not isinstance(schema, ImageSchema):
+        raise ConfigError("only images can be written as a folder of files, and this generator makes tables")
+    return export_folder(chunks, schema, folder, note=_note(provenance))
+
+
+def _note(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: provenance[name] for name in NOTED if name in provenance}
+
+
+def _published(chunks: Iterable[pa.Table], schema: ImageSchema, provenance: Mapping[str, Any]) -> Iterator[pa.Table]:
     """Give images as files, each with a note of where it is from."""
-    note = {name: provenance[name] for name in NOTED if name in provenance}
+    note = _note(provenance)
     row = 0
     for chunk in chunks:
         for at in range(0, len(chunk), PICTURES):

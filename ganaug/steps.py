@@ -248,7 +248,7 @@ def _check(run: Run) -> Effect | None:
         groups=request.group_codes(rows),
         estimator=request.estimator,
         scoring=request.scoring,
-        transforms=request.images.transforms,
+        images=request.images,
         random_state=run.seed,
         device=request.device,
         progress=run.showing("check"),

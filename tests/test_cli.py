@@ -20,8 +20,13 @@ COMMANDS = ("augment", "train", "sample", "check", "inspect", "demo")
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
     """Let ``auto`` train for a moment only."""
-    resolve, few = variants.resolve, variants.get("anchored").Config(steps=12)
-    monkeypatch.setattr(variants, "resolve", lambda variant: resolve(few if variant == "auto" else variant))
+    resolve = variants.resolve
+    few = {kind: variants.get(name).Config(steps=12) for kind, name in variants.DEFAULTS.items()}
+
+    def quickly(variant, modality=None):
+        return resolve(few[modality or "tables"] if variant == "auto" else variant, modality)
+
+    monkeypatch.setattr(variants, "resolve", quickly)
     monkeypatch.setenv("COLUMNS", "160")
 
 
@@ -200,7 +205,7 @@ def _effect(verdict):
         ("augment {csv} -t ill -o {csv}/below", "cannot write to"),
         (
             "augment {csv} -t ill -o {out} --variant ctgan",
-            "unknown variant 'ctgan'; known are: auto, anchored, wgan_gp",
+            "unknown variant 'ctgan'; known are: auto, anchored",
         ),
         ("augment {csv} -t ill -o {out} --device tpu", "device must be 'auto', 'cpu' or 'cuda[:N]', however: 'tpu'"),
         ("augment {csv} -t ill -o {out} --check deep", "'quick' or 'thorough', however: 'deep'"),

@@ -43,8 +43,8 @@ def as_floats(pixels: Tensor) -> Tensor:
 class ImageRows:
     """Images as bytes, sorted by member and class.
 
-    **Shape:** ``pixels (N, H, W, C) uint8``; ``start, count (M, n_classes) int64``: where a class of a member begins and
-    how many images it has.
+    **Shape:** ``pixels (N, H, W, C) uint8``; ``start, count (M, n_classes) int64``: where a class of a member begins
+    and how many images it has.
     """
 
     pixels: Tensor

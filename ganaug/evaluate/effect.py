@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from typing import Any, Literal
 
@@ -20,13 +20,13 @@ from ganaug.evaluate.ours import make_ours
 from ganaug.evaluate.plan import make_plan
 from ganaug.evaluate.protocol import Protocol
 from ganaug.evaluate.result import Effect
+from ganaug.image_options import ImageOptions
 from ganaug.image_schema import ImageSchema
 from ganaug.learners import Runner, default_learners, labels_of, own_learner
 from ganaug.learners.folds import TooFewRowsError
 from ganaug.learners.scoring import Scoring
 from ganaug.progress import Progress
 from ganaug.seeding import resolve
-from ganaug.transforms import DEFAULT_TRANSFORMS
 
 __all__ = ["Effect", "measure_effect"]
 
@@ -43,11 +43,11 @@ def measure_effect(
     estimator: Any = None,
     scoring: Any = None,
     arms: Iterable[Any] | Mapping[str, Any] | None = None,
-    transforms: Sequence[str] = DEFAULT_TRANSFORMS,
     id_columns: Any = None,
     time_budget: float | None = None,
     random_state: Any = None,
     device: Any = "auto",
+    images: ImageOptions | Mapping[str, Any] | None = None,
     progress: bool | Progress = True,
     n_jobs: int | None = None,
 ) -> Effect:
@@ -73,12 +73,12 @@ def measure_effect(
         scoring: scikit-learn's name or callable, instead of (macro) average precision.
         arms: what to compare with instead of `DEFAULT_ARMS`, or `DEFAULT_IMAGE_ARMS`: names of these, samplers,
             callables; a dict names them.
-        transforms: which changes leave the label of an image as it is, among "shift", "crop" and "flip"; for the arm
-            "flips_crops_shifts".
         id_columns: columns that name rows; see `ganaug.data.read_table`.
         time_budget: seconds; what is left out to keep them is in ``.cuts``, and depends on this machine's speed.
         random_state: an integer makes everything the same again, whatever ``n_jobs``.
         device: for generators.
+        images: `ganaug.ImageOptions` or a dict of them; their ``transforms`` are what the arm "flips_crops_shifts"
+            does.
         progress: whether to show bars, or what to tell instead.
         n_jobs: processes for the classifiers; None: all cores.
 
@@ -99,9 +99,10 @@ def measure_effect(
     if time_budget is not None and not time_budget > 0:
         raise ConfigError(f"time_budget must be above 0 seconds, however: {time_budget=}")
     given = {"target": target, "id_columns": id_columns, "groups": groups, "test_data": test_data}
-    rows, table, info = read_given(data, **given)
-    ours = make_ours(augmenter, rows, transforms=transforms)
-    images = isinstance(rows.schema, ImageSchema)
+    options = ImageOptions.of(images)
+    rows, table, info = read_given(data, **given, images=options)
+    ours = make_ours(augmenter, rows, transforms=options.transforms)
+    compared = make_arms(arms, images=isinstance(rows.schema, ImageSchema), transforms=options.transforms)
     about: dict[str, Any] = {
         "depth": depth,
         "n_rows": len(rows.table),
@@ -122,7 +123,7 @@ def measure_effect(
             protocol = Protocol(
                 table,
                 rows.schema,
-                arms=[a for a in make_arms(arms, images=images, transforms=transforms) if a.name != ours.name],
+                arms=[arm for arm in compared if arm.name != ours.name],
                 ours=ours,
                 learners=learners,
                 rule=rule,

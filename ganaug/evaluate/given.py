@@ -13,6 +13,7 @@ from ganaug.data.images import read_images
 from ganaug.data.read import is_images, read
 from ganaug.errors import DataError, SchemaError
 from ganaug.evaluate.plan import Rows
+from ganaug.image_options import ImageOptions
 from ganaug.image_schema import ImageSchema
 from ganaug.pixels import table_of
 from ganaug.schema import TableSchema
@@ -21,7 +22,7 @@ __all__ = ["read_given"]
 
 
 def read_given(
-    data: Any, *, target: Any, id_columns: Any, groups: Any, test_data: Any
+    data: Any, *, target: Any, id_columns: Any, groups: Any, test_data: Any, images: ImageOptions | None = None
 ) -> tuple[TableData, pa.Table, Rows]:
     """Return the rows given, all rows (those of a test set at the end), and what the plan has to know about them.
 
@@ -38,12 +39,15 @@ def read_given(
     elif isinstance(groups, str):
         rows, groups = _with_group_column(data, target, id_columns, groups)
     else:
-        rows = read(data, target=target, id_columns=id_columns)
+        reading = {} if images is None or images == ImageOptions() else images.reading()
+        rows = read(data, target=target, id_columns=id_columns, **reading)
     table, n_given = rows.table, 0
     if test_data is not None:
         schema: TableSchema | ImageSchema = rows.schema
-        images = isinstance(schema, ImageSchema)
-        test = _read_images(test_data, schema) if images else _read_test(test_data, target, schema)
+        if isinstance(schema, ImageSchema):
+            test = _read_images(test_data, schema)
+        else:
+            test = _read_test(test_data, target, schema)
         table = pa.concat_tables([table, test]).combine_chunks()
         n_given = len(test)
     info = Rows(

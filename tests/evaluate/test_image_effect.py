@@ -17,7 +17,7 @@ def scarce():
 
 @pytest.mark.slow
 def test_the_default_check_of_images(scarce):
-    effect = measure_effect(scarce, augmenter="random_oversampling", cv=2, transforms=("shift",), **QUICK)
+    effect = measure_effect(scarce, augmenter="random_oversampling", cv=2, images={"transforms": ("shift",)}, **QUICK)
     names = [arm["name"] for arm in effect.arms]
     assert names == ["nothing", *DEFAULT_IMAGE_ARMS, "random_oversampling*"]
     assert [learner["name"] for learner in effect.learners] == [
@@ -75,4 +75,4 @@ def test_test_images_of_their_own_and_groups(scarce):
 
 def test_transforms_are_checked(scarce):
     with pytest.raises(ConfigError, match="some of shift, crop, flip"):
-        measure_effect(scarce, augmenter="random_oversampling", transforms=("turn",), **QUICK)
+        measure_effect(scarce, augmenter="random_oversampling", images={"transforms": ("turn",)}, **QUICK)
