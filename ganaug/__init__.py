@@ -15,6 +15,7 @@ and `GANSampler`. The modules, in the order in which data take their way through
 - `synthesizer`: the fitted artefact; save, load, sample
 - `sampling`: how many rows of which class, and which of them to keep
 - `fitting`, `parquet`: schema + encoder + variant + trainer -> synthesizer; the streaming writer
+- `embedding`, `imagenet`, `transforms`: images as features, of a small or a large network; moved, cropped, mirrored
 - `metrics`, `learners`: arrays -> numbers; the classifiers that the check asks
 - `policy`: how many rows, which filter, or none: chosen on training rows alone
 - `evaluate`: the effect check and the fidelity of the rows
