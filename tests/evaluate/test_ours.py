@@ -23,7 +23,7 @@ def test_names_of_augmenters(rows):
     assert (variant.name, variant.augmenter.variant, len(variant.augmenter.candidates)) == ("wgan_gp", "wgan_gp", 1)
     assert make_ours("smote", rows).name == "smote*"
     assert make_ours(SMOTE(), rows).name == "smote*"
-    with pytest.raises(ConfigError, match="policy, auto, anchored, .*wgan_gp"):
+    with pytest.raises(ConfigError, match=r"policy, auto, anchored, .*wgan_gp"):
         make_ours("gan", rows)
 
 
