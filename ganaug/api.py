@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganaug import fitting, seeding
+from ganaug import distributed, fitting, seeding
 from ganaug.augmentation import Augmentation, finish, gather
 from ganaug.evaluate.effect import Effect, measure_effect
 from ganaug.image_options import ImageOptions
@@ -138,6 +138,9 @@ def fit(
 ) -> Synthesizer:
     """Fit a generator to a table or an image set; the parameters are those of `augment`.
 
+    In a program that ``torchrun`` has started, its processes train together, each on a part of every batch; all return
+    the same synthesizer, and the first writes it.
+
     Files written with ``out``: ``synthesizer.json`` and ``weights.safetensors`` in that folder, as
     `Synthesizer.save` writes them.
 
@@ -155,20 +158,23 @@ def fit(
     >>> synthesizer.sample(conditions={1: 3}, random_state=0)["target"].tolist()
     [1, 1, 1]
     """
+    device = distributed.start(device)
     folder: Path | None = None if out is None else check_new_folder(out)
     options = ImageOptions.of(images)
     request = Request(target=target, variant=variant, id_columns=id_columns, device=device, images=options)
     rows = request.read(data)
-    with bar(enabled=progress) as shown:
+    seed = distributed.agreed(seeding.resolve(random_state))
+    with bar(enabled=progress and distributed.is_first()) as shown:
         synthesizer = fitting.fit(
             rows.table,
             rows.schema,
             variant=request.variant,
-            seed=seeding.resolve(random_state),
+            seed=seed,
             device=device,
             progress=shown,
         )
-    if folder is not None:
+    if folder is not None and distributed.is_first():
         with told(folder):
             synthesizer.save(folder)
+    distributed.agreed(0)  # nobody returns before the files are there
     return synthesizer

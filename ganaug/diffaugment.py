@@ -12,6 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ganaug import distributed
+
 __all__ = ["N_UNIFORM", "Strength", "augment", "cutout", "translate"]
 
 N_UNIFORM = 6
@@ -74,6 +76,7 @@ class Strength(nn.Module):
 
     @torch.no_grad()
     def update(self, real: Tensor, fake: Tensor) -> None:
-        """Move p after a batch of logits ``(M, B)``."""
-        sure = (real - fake).sign().mean(1) - self.target
-        self.p.add_(sure.sign() * real.shape[1] / self.images).clamp_(0, 1)
+        """Move p after a batch of logits ``(M, B)``; where processes share the batch, after all of it."""
+        signs, rows = (real - fake).float().sign().sum(1), real.shape[1] * distributed.world()
+        distributed.sum_([signs])  # whole numbers, so that no process's rounding decides
+        self.p.add_((signs / rows - self.target).sign() * rows / self.images).clamp_(0, 1)

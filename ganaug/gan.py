@@ -6,7 +6,7 @@ Shape legend: M members (independent fits of one shape, trained side by side), B
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -73,14 +73,29 @@ class Draw:
     """What a phase's loss has computed and its penalties use again."""
     shard: slice = field(default_factory=lambda: slice(None))
     """Which rows of the whole batch these are, where several processes share it."""
-    batch: int | None = None
-    """Rows of the whole batch; None where these are all."""
+    whole: tuple[Tensor, Tensor] | None = None
+    """``real`` and ``y`` of the whole batch; None where these are all."""
+
+    def part(self, shard: slice) -> Draw:
+        """Return the rows ``shard`` of this whole batch."""
+        return replace(
+            self,
+            real=self.real[:, shard],
+            y=self.y[:, shard],
+            inputs={name: value[:, shard] for name, value in self.inputs.items()},
+            shard=shard,
+            whole=(self.real, self.y),
+        )
 
     def uniform(self, *shape: int) -> Tensor:
         """Draw uniform numbers ``(M, B, *shape)`` that do not depend on how many processes share the batch."""
-        members, rows = self.y.shape
-        whole = rows if self.batch is None else self.batch
-        return torch.rand(members, whole, *shape, generator=self.rng, device=self.y.device)[:, self.shard]
+        members, rows = (self.y if self.whole is None else self.whole[1]).shape
+        return torch.rand(members, rows, *shape, generator=self.rng, device=self.y.device)[:, self.shard]
+
+    def previous(self) -> tuple[Tensor, Tensor]:
+        """Return ``real`` and ``y`` of the row before each in the whole batch, the last before the first."""
+        real, y = (self.real, self.y) if self.whole is None else self.whole
+        return real.roll(1, dims=1)[:, self.shard], y.roll(1, dims=1)[:, self.shard]
 
 
 @dataclass(frozen=True)

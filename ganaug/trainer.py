@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ganaug import checkpoint as checkpoints
-from ganaug import seeding
+from ganaug import distributed, seeding
 from ganaug.ema import Average
 from ganaug.errors import ArtefactError, TrainingError
 from ganaug.gan import Adam, Draw, Gan, Phase, RealRows, Stage
@@ -97,7 +97,8 @@ def train(
     """Train all members of ``gan`` side by side and return the averaged networks.
 
     Each step draws from generators that are named by ``(seed, phase, step)``, so a run that goes on from a checkpoint
-    ends with the bits of one that was never disturbed (on a CPU, with the same thread count).
+    ends with the bits of one that was never disturbed (on a CPU, with the same thread count). Where processes train
+    together (see `ganaug.distributed`), all of them call this with the same arguments and get the same weights.
 
     Parameters
     ----------
@@ -108,7 +109,8 @@ def train(
     patience
         Observations without any member improving after which training stops; None trains all steps.
     checkpoint
-        A file that is written every ``checkpoint_every`` steps, read if it is there, and removed by the caller.
+        A file that is written every ``checkpoint_every`` steps, read if it is there, and removed by the caller; of
+        several processes the first one writes, and all read.
 
     Raises
     ------
@@ -116,6 +118,8 @@ def train(
         A loss is not finite.
     ArtefactError
         The checkpoint is corrupt or does not belong to this training.
+    ConfigError
+        A batch does not divide by the number of processes.
     """
     state = _begin(gan, rows, device)
     losses = _resume(state, checkpoint, seed)
@@ -123,7 +127,8 @@ def train(
         # Checkpoint. Before the observation, which the resumed run makes again.
         if checkpoint is not None and step and step % checkpoint_every == 0:
             state.step = step
-            checkpoints.write(checkpoint, {"seed": seed, "losses": losses, **state.nest()})
+            if distributed.is_first():
+                checkpoints.write(checkpoint, {"seed": seed, "losses": losses, **state.nest()})
         # Observe and stop; before the step, so that the untrained start is seen too.
         if monitor is not None and step % observe_every == 0:
             score = _observe(state, monitor, step, losses)
@@ -148,7 +153,10 @@ def train(
 
 
 def _begin(gan: Gan, rows: RealRows, device: torch.device) -> _State:
+    for stage in gan.stages:
+        distributed.shard(stage.batch)
     gan.networks.to(device).requires_grad_(False)
+    distributed.copy_first_(list(gan.networks.state_dict().values()))
     gan.source = gan.source.to(device)
     optimisers: dict[str, torch.optim.Optimizer] = {}
     for phase in gan.phases:
@@ -161,8 +169,13 @@ def _begin(gan: Gan, rows: RealRows, device: torch.device) -> _State:
 
 def _resume(state: _State, checkpoint: Path | None, seed: int) -> dict[str, torch.Tensor]:
     """Take the state from the checkpoint, if there is one, and return the last losses."""
-    if checkpoint is None or not checkpoint.exists():
-        return {}
+    losses = {} if checkpoint is None or not checkpoint.exists() else _read(state, checkpoint, seed)
+    if not distributed.all_alike(state.step):
+        raise ArtefactError(f"not all processes found the same {checkpoint}; put it where all of them can read it")
+    return losses
+
+
+def _read(state: _State, checkpoint: Path, seed: int) -> dict[str, torch.Tensor]:
     nest = checkpoints.load(checkpoint)
     if nest["seed"] != seed:
         raise ArtefactError(f"{checkpoint} was written with seed {nest['seed']}, not {seed}; delete it to start over")
@@ -199,6 +212,7 @@ def _take(
         rng = seeding.torch_rng(seed, phase.name, step, repeat, device=device)
         real, y = rows.draw(batch, rng)
         draw = Draw(real=real, y=y, inputs=state.gan.source.draw(y, rng), rng=rng)
+        draw = draw if distributed.world() == 1 else draw.part(distributed.shard(batch))
         loss = phase.loss(networks, draw).mean(1)
         total = loss.sum()
         for penalty in phase.penalties:
@@ -206,10 +220,22 @@ def _take(
                 total = total + penalty.weight * penalty.interval * penalty.term(networks, draw).mean(1).sum()
         optimiser.zero_grad(set_to_none=True)
         total.backward()
+        loss = loss.detach()
+        _share(optimiser, loss)
         optimiser.step()
     for name in phase.moves:
         networks[name].requires_grad_(False)
-    return loss.detach()
+    return loss
+
+
+def _share(optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+    """Replace gradients and losses by their means over the processes, each of which has seen its part of the batch.
+
+    Not `DistributedDataParallel`: its hooks count on one forward and one backward pass of the wrapped module, and a
+    penalty differentiates through the discriminator twice, from another forward pass.
+    """
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    distributed.average_([loss, *(p.grad for p in parameters if p.grad is not None)])
 
 
 def _learning_rate(adam: Adam, step: int, steps: int) -> float:
@@ -220,6 +246,7 @@ def _learning_rate(adam: Adam, step: int, steps: int) -> float:
 def _observe(state: _State, monitor: Monitor, step: int, losses: dict[str, torch.Tensor]) -> torch.Tensor:
     """Score the averaged networks ``(M,)`` and record what was seen."""
     score = monitor(state.gan, state.sampling_networks())
+    distributed.copy_first_([score])  # which step is kept, and when to stop, must be the same everywhere
     entry: dict[str, Any] = {name: loss.tolist() for name, loss in losses.items()}
     state.history.append({"step": step, **entry, "score": score.tolist()})
     return score

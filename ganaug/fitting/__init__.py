@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from ganaug import __version__, seeding, variants
+from ganaug import __version__, distributed, seeding, variants
 from ganaug.data import fingerprint
 from ganaug.device import resolve_device
 from ganaug.errors import DataError
@@ -183,6 +183,7 @@ def _provenance(
         "numpy": np.__version__,
         "python": platform.python_version(),
         "device": device.type,
+        "processes": distributed.world(),
         "instruction_set": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "variant": name,

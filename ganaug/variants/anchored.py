@@ -180,9 +180,10 @@ def _contrast(networks: nn.ModuleDict, draw: Draw, *, share: Tensor) -> Tensor:
     7,841 rows, full weight gave a coverage of .44 where this gave .95 (held-out rows: .92; scores by rank).
     """
     discriminator = networks["discriminator"]
-    wrong = draw.y != draw.y.roll(1, dims=1)
+    other, y = draw.previous()
+    wrong = draw.y != y
     loss = share.to(draw.y.device).gather(1, draw.y) * losses.relativistic_discriminator(
-        discriminator(draw.real, draw.y), discriminator(draw.real.roll(1, dims=1), draw.y)
+        discriminator(draw.real, draw.y), discriminator(other, draw.y)
     )
     return torch.where(wrong, loss, 0.0)
 
