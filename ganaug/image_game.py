@@ -18,11 +18,21 @@ from torch import Tensor, nn
 from ganaug import diffaugment, losses, penalties
 from ganaug.encode import ImageLayout
 from ganaug.gan import Adam, Draw, EmittedImages, Penalty, Phase, Tensors
-from ganaug.nets.images import ImageCritic, Kind, levels_of
+from ganaug.nets.images import ImageCritic, Kind, Precision, levels_of
 
-__all__ = ["ImageDiscriminator", "Preset", "emit", "generate", "preset_for", "relativistic_phases"]
+__all__ = [
+    "AutoPrecision",
+    "ImageDiscriminator",
+    "Preset",
+    "emit",
+    "generate",
+    "precision_for",
+    "preset_for",
+    "relativistic_phases",
+]
 
 Preset = Literal["auto", "strided", "residual"]
+AutoPrecision = Literal["auto", "float32", "bfloat16"]
 LARGE = 32
 """Pixels of the shorter side from which on residual blocks are taken on a graphics card."""
 
@@ -36,6 +46,13 @@ def preset_for(preset: Preset, layout: ImageLayout, device: torch.device) -> Kin
         return preset
     large = device.type == "cuda" and min(layout.height, layout.width) >= LARGE
     return "residual" if large else "strided"
+
+
+def precision_for(precision: AutoPrecision, device: torch.device) -> Precision:
+    """Return the numbers that the trunks compute with, where ``precision`` leaves it open."""
+    if precision != "auto":
+        return precision
+    return "bfloat16" if device.type == "cuda" else "float32"
 
 
 class ImageDiscriminator(nn.Module):
@@ -55,6 +72,7 @@ class ImageDiscriminator(nn.Module):
         translation: float,
         hole: float,
         stacked: int = 1,
+        precision: Precision = "float32",
     ) -> None:
         super().__init__()
         self.critic = ImageCritic(
@@ -66,6 +84,7 @@ class ImageDiscriminator(nn.Module):
             channels=channels,
             levels=levels_of(layout.height, layout.width),
             kind=kind,
+            precision=precision,
         )
         self.strength = diffaugment.Strength(members)
         self.translation, self.hole = translation, hole

@@ -18,7 +18,7 @@ class MemberConv2d(nn.Module):
     """M convolutions, one a member, with the padding that keeps the size (halves or doubles it with a stride of 2).
 
     The members are taken one after the other: a convolution fills a processor by itself, and the grouped kernel that
-    would take them at once is the slower one.
+    would take them at once is the slower one. On CUDA channels lie last in memory, where its kernels want them.
 
     **Shape:** ``(M, B, I, H, W) -> (M, B, O, H', W')``; ``weight`` is ``(M, O, I / groups, k, k)`` (transposed:
     ``(M, I, O, k, k)``), ``bias`` is ``(M, O)``.
@@ -66,6 +66,8 @@ class MemberConv2d(nn.Module):
         return out[0][None] if len(out) == 1 else torch.stack(out)
 
     def _one(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if x.is_cuda:
+            x, weight = (t.contiguous(memory_format=torch.channels_last) for t in (x, weight))
         if self.transposed:
             return F.conv_transpose2d(x, weight, bias, stride=self.stride, padding=self.padding)
         return F.conv2d(x, weight, bias, stride=self.stride, padding=self.padding, groups=self.groups)

@@ -4,6 +4,9 @@ Two kinds, each with the same interface: strided convolutions (Radford et al. 20
 normalisation), small enough for a processor; residual grouped convolutions (R3GAN, Huang et al. 2024, arXiv 2501.05441,
 sec. 3.4), for a graphics card. Sizes that a trunk cannot halve are padded in front and cut behind (`fit_size`).
 
+In training a trunk may compute in bfloat16 (`autocast`); what goes in and comes out, and so losses, penalties and all
+weights, stays float32. Sampling, in ``eval()``, is always float32: an artefact gives the same images on any device.
+
 Shape legend: M members, B images of a batch, C channels, H and W pixels, F features.
 """
 
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +23,21 @@ from torch.nn import functional as F
 from ganaug.nets.blocks import MemberEmbedding, MemberLinear
 from ganaug.nets.conv import MemberConv2d, downsample, upsample
 
-__all__ = ["Decoder", "Encoder", "ImageCritic", "Kind", "coarse_size", "fit_size", "levels_of", "widths_of"]
+__all__ = [
+    "Decoder",
+    "Encoder",
+    "ImageCritic",
+    "Kind",
+    "Precision",
+    "autocast",
+    "coarse_size",
+    "fit_size",
+    "levels_of",
+    "widths_of",
+]
 
 Kind = Literal["strided", "residual"]
+Precision = Literal["float32", "bfloat16"]
 SLOPE = 0.2
 
 
@@ -50,6 +65,11 @@ def fit_size(x: Tensor, height: int, width: int) -> Tensor:
     x = x[..., :height, :width]
     more = (0, width - x.shape[-1], 0, height - x.shape[-2])
     return F.pad(x.flatten(0, 1), more, mode="replicate").unflatten(0, x.shape[:2]) if any(more) else x
+
+
+def autocast(trunk: nn.Module, x: Tensor, precision: Precision) -> torch.autocast:
+    """Return the context in which ``trunk`` computes on ``x``."""
+    return torch.autocast(x.device.type, torch.bfloat16, enabled=trunk.training and precision == "bfloat16")
 
 
 class _Residual(nn.Module):
@@ -109,8 +129,20 @@ class Encoder(nn.Module):
     **Shape:** ``(M, B, C, H, W) -> [(M, B, width, H/2, W/2), (M, B, 2 width, H/4, W/4), ...]``.
     """
 
-    def __init__(self, members: int, n_in: int, *, height: int, width: int, channels: int, levels: int, kind: Kind):
+    def __init__(
+        self,
+        members: int,
+        n_in: int,
+        *,
+        height: int,
+        width: int,
+        channels: int,
+        levels: int,
+        kind: Kind,
+        precision: Precision = "float32",
+    ) -> None:
         super().__init__()
+        self.precision: Precision = precision
         coarse = coarse_size(height, width, levels)
         self.size = (coarse[0] * 2**levels, coarse[1] * 2**levels)
         self.widths = widths_of(channels, levels)
@@ -121,11 +153,12 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         h = fit_size(x, *self.size)
-        h = h if self.stem is None else self.stem(h)
         maps = []
-        for down in self.down:
-            maps.append(h := down(h))
-        return maps
+        with autocast(self, x, self.precision):
+            h = h if self.stem is None else self.stem(h)
+            for down in self.down:
+                maps.append(h := down(h))
+        return [m.float() for m in maps]
 
 
 class Decoder(nn.Module):
@@ -148,8 +181,10 @@ class Decoder(nn.Module):
         kind: Kind,
         beside: Sequence[int] = (),
         zero: bool = False,
+        precision: Precision = "float32",
     ) -> None:
         super().__init__()
+        self.precision: Precision = precision
         self.size = (height, width)
         widths = widths_of(channels, levels)[::-1]
         extra = [0, *beside[:-1][::-1]] if beside else [0] * levels
@@ -158,9 +193,11 @@ class Decoder(nn.Module):
         self.out = MemberConv2d(members, channels, n_out, zero=zero)
 
     def forward(self, h: Tensor, maps: Sequence[Tensor] = ()) -> Tensor:
-        for i, up in enumerate(self.up):
-            h = up(torch.cat([h, maps[-1 - i]], dim=2) if maps and i else h)
-        return fit_size(self.out(h), *self.size)
+        with autocast(self, h, self.precision):
+            for i, up in enumerate(self.up):
+                h = up(torch.cat([h, maps[-1 - i].to(h.dtype)], dim=2) if maps and i else h)
+            h = self.out(h)
+        return fit_size(h.float(), *self.size)
 
 
 class ImageCritic(nn.Module):
@@ -184,10 +221,12 @@ class ImageCritic(nn.Module):
         levels: int,
         kind: Kind,
         features: int = 128,
+        precision: Precision = "float32",
     ) -> None:
         super().__init__()
         size = {"height": height, "width": width}
-        self.encoder = Encoder(members, n_in, channels=channels, levels=levels, kind=kind, **size)
+        kinds: dict[str, Any] = {"kind": kind, "precision": precision}
+        self.encoder = Encoder(members, n_in, channels=channels, levels=levels, **size, **kinds)
         h, w = coarse_size(height, width, levels)
         self.join = MemberLinear(members, self.encoder.widths[-1] * h * w, features)
         self.head = MemberLinear(members, features, 1)

@@ -20,7 +20,16 @@ from torch.nn import functional as F
 from ganaug.data.image_rows import ImageMember
 from ganaug.encode import ImageLayout
 from ganaug.gan import Adam, Gan, Stage, Tensors
-from ganaug.image_game import ImageDiscriminator, Preset, emit, generate, preset_for, relativistic_phases
+from ganaug.image_game import (
+    AutoPrecision,
+    ImageDiscriminator,
+    Preset,
+    emit,
+    generate,
+    precision_for,
+    preset_for,
+    relativistic_phases,
+)
 from ganaug.image_sources import LatentSource
 from ganaug.nets import MemberEmbedding, MemberLinear, initialise
 from ganaug.nets.images import Decoder, coarse_size, levels_of, widths_of
@@ -45,6 +54,9 @@ class Config:
     preset: Preset = "auto"
     """Blocks of both networks: ``"strided"`` convolutions, small enough for a processor, or ``"residual"`` ones for a
     graphics card; ``"auto"`` takes residual ones on CUDA from 32 pixels on."""
+    precision: AutoPrecision = "auto"
+    """Numbers that the convolutions compute with in training; ``"auto"`` takes bfloat16 on CUDA. Weights, losses and
+    penalties are float32, and so is sampling."""
     channels: int = 32
     """Channels of the finest level; each coarser one has twice as many, eight times at most."""
     noise: int = 64
@@ -68,8 +80,9 @@ class Config:
 
 
 def settle(config: Config, layout: ImageLayout, device: torch.device) -> Config:
-    """Return ``config`` with the preset that fits the size and the device."""
-    return replace(config, preset=preset_for(config.preset, layout, device))
+    """Return ``config`` with the preset and the precision that fit the size and the device."""
+    preset, precision = preset_for(config.preset, layout, device), precision_for(config.precision, device)
+    return replace(config, preset=preset, precision=precision)
 
 
 def make_source(
@@ -103,6 +116,7 @@ class _Generator(nn.Module):
             channels=config.channels,
             levels=levels,
             kind=preset_for(config.preset, layout, CPU),
+            precision=precision_for(config.precision, CPU),
         )
 
     def forward(self, inputs: Tensors, y: Tensor) -> Tensor:
@@ -120,6 +134,7 @@ def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classe
                 layout,
                 channels=config.channels,
                 kind=preset_for(config.preset, layout, CPU),
+                precision=precision_for(config.precision, CPU),
                 translation=config.translation,
                 hole=config.hole,
                 **shape,
