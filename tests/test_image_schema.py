@@ -141,6 +141,7 @@ def test_json_of_tables_is_read_as_such() -> None:
     schema = read_table(pd.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"]}), id_columns=[]).schema
     found = schema_from_json(json.loads(json.dumps(schema.to_json())))
     assert isinstance(found, TableSchema) and found == schema
+    assert schema_from_json(json.loads(json.dumps(SCHEMA.to_json()))) == SCHEMA
     broken = SCHEMA.to_json()
     del broken["height"]
     with pytest.raises(ArtefactError, match="the schema is broken: KeyError: 'height'"):

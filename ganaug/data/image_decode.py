@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 __all__ = ["EXTENSIONS", "Cell", "Look", "Unreadable", "decode", "fitted", "guarded", "is_encoded", "look"]
 
@@ -79,7 +79,8 @@ def look(cell: Cell) -> Look:
     with _opened(cell) as image:
         frames = bool(getattr(image, "is_animated", False)) and image.format != "MPO"  # cameras' JPEGs hold previews
         width, height = image.size
-        if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):  # lies on its side
+        # On its side? Pillow turns TIFF upright by itself, and knows the size before.
+        if image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
             width, height = height, width
         return Look(height=height, width=width, color=_has_color(image), alpha=_uses_alpha(image), frames=frames)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shutil
 import tempfile
@@ -100,8 +101,11 @@ def counted(n: int, noun: str) -> str:
 
 
 def warn(message: str) -> None:
-    """Warn about the data."""
-    warnings.warn(message, DataWarning, stacklevel=5)
+    """Warn about the data, at the line outside of this package that had them read."""
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "ganaug":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, DataWarning, stacklevel=level)
 
 
 def split_of(name: str, *, begins: bool = False) -> str | None:

@@ -121,9 +121,10 @@ def test_files_that_are_no_images_are_left_out_and_named(folder: Path) -> None:
     (folder / "__MACOSX").mkdir()
     (folder / "__MACOSX" / "x.png").write_bytes(b"fork")
     message = r"7 files of .* left out, .* not that of an image: .DS_Store, __MACOSX/x.png, cat/._0.png, .* and 2 more"
-    with pytest.warns(DataWarning, match=message):
+    with pytest.warns(DataWarning, match=message) as caught:
         found = read_images(folder)
     assert len(found.table) == 8 and found.schema.class_names() == ["cat", "dog"]
+    assert caught[0].filename == __file__, "where the user reads, not where the library does"
 
 
 def test_an_empty_class_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from ganaug.data import read_images
 from ganaug.errors import DataError, DataWarning
@@ -113,9 +113,7 @@ def test_sixteen_bits_are_scaled_to_eight() -> None:
     file = encoded(Image.fromarray(deep))
     assert Image.open(io.BytesIO(file)).mode.startswith("I")
     assert told(file, file)[0, 0, :, 0].tolist() == [0, 0, 1, 1, 255, 128, 254, 255]
-    exif = Image.Exif()
-    exif[0x0112] = 3
-    turned = encoded(Image.fromarray(deep), "TIFF", exif=exif)
+    turned = encoded(Image.fromarray(deep), exif=lying(3))
     assert told(turned, file)[0, 7, ::-1, 0].tolist() == [0, 0, 1, 1, 255, 128, 254, 255]
 
 
@@ -131,14 +129,22 @@ def test_other_modes() -> None:
     assert np.abs(told(file, file)[0].astype(int) - np.asarray(smooth(16, 16))).mean() < 4, "not inverted"
 
 
-def test_a_photo_is_turned_upright() -> None:
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_is_turned_upright(format: str, orientation: int) -> None:
     photo = smooth(20, 30)
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by a quarter, clockwise
-    file = encoded(photo, exif=exif)
+    file = encoded(photo, format, exif=lying(orientation), **({"lossless": True} if format == "WEBP" else {}))
     images = told(file, file)
-    assert images.shape == (2, 30, 20, 3)
-    np.testing.assert_array_equal(images[0], np.rot90(np.asarray(photo), -1))
+    array = np.asarray(photo)
+    turned = [array, array[:, ::-1], array[::-1, ::-1], array[::-1]]  # what the EXIF standard says of 1 to 4
+    turned += [np.swapaxes(a, 0, 1) for a in (array, array[::-1], array[::-1, ::-1], array[:, ::-1])]  # and of 5 to 8
+    np.testing.assert_array_equal(images[0], turned[orientation - 1])
+
+
+def lying(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    return exif
 
 
 def test_the_first_frame_of_an_animation_is_taken() -> None:
