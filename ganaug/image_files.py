@@ -20,7 +20,7 @@ from ganaug.errors import OutputError, SchemaError
 from ganaug.image_schema import ImageSchema
 from ganaug.pixels import IMAGE, PATH, table_of, to_png
 
-__all__ = ["export_folder", "publish", "published_schema", "unpublish"]
+__all__ = ["export_folder", "publish", "published_schema", "safe_name", "unpublish"]
 
 _STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _MAX_NAME = 200  # bytes of a folder's name, below the limit of any common file system
@@ -158,13 +158,13 @@ def _folders(schema: ImageSchema) -> list[str]:
     """Return the folder of every class, relative to the whole."""
     if schema.target is None:
         return ["."]
-    names = [_safe(name) for name in schema.class_names()]
+    names = [safe_name(name) for name in schema.class_names()]
     above = "train/" if any(split_of(name) is not None for name in names) else ""
     clash = len({name.lower() for name in names}) < len(names)  # on a file system that takes "a" and "A" for one
     return [f"{above}{name}{f'%{code}' if clash else ''}" for code, name in enumerate(names)]
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
     """Return a name that any file system takes, and no reader for that of a hidden folder or the parent."""
     safe = re.sub(r'[\x00-\x1f<>:"/\\|?*%]', lambda found: f"%{ord(found[0]):02X}", name)
     safe = re.sub(r"^[. ]|[. ]$", lambda found: f"%{ord(found[0]):02X}", safe)

@@ -30,7 +30,7 @@ def make_ours(augmenter: Any, rows: TableData, *, transforms: Sequence[str] = DE
         TypeError: nothing that augments.
     """
     if isinstance(augmenter, str):
-        return _named(augmenter, transforms)
+        return _named(augmenter, rows, transforms)
     if isinstance(augmenter, type):
         raise TypeError(f"augmenter must be an object, not a class: write {augmenter.__name__}(...)")
     if hasattr(augmenter, "as_augmenter"):
@@ -44,11 +44,11 @@ def make_ours(augmenter: Any, rows: TableData, *, transforms: Sequence[str] = DE
     return Ours(name=f"{arm.name}*" if arm.name in BUILT_IN else arm.name, label=arm.label, arm=arm)
 
 
-def _named(name: str, transforms: Sequence[str]) -> Ours:
+def _named(name: str, rows: TableData, transforms: Sequence[str]) -> Ours:
     from ganaug import variants
 
     if name == "policy":
-        return Ours(name=name, label="The policy", augmenter=Policy())
+        return Ours(name=name, label="The policy", augmenter=Policy().suited(rows.schema))
     if name == "auto" or name in variants.names():
         return Ours(name=name, label=name, augmenter=GanAugmenter(variant=name, name=name))
     if name in BUILT_IN:
@@ -60,6 +60,8 @@ def _named(name: str, transforms: Sequence[str]) -> Ours:
 
 def _gan(augmenter: GanAugmenter, rows: TableData) -> Ours:
     label = "The policy" if isinstance(augmenter, Policy) else augmenter.name
+    if isinstance(augmenter, Policy):
+        augmenter = augmenter.suited(rows.schema)
     if augmenter.sampling_strategy is None:
         return Ours(name=augmenter.name, label=label, augmenter=augmenter)
     # Counts are given for all rows: a fold gets its share of them.

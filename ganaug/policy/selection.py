@@ -49,7 +49,7 @@ def select(
         device: for the generators.
         progress: told about training and about every fit.
     """
-    codes = schema.label_codes(table)
+    policy, codes = policy.suited(schema), schema.label_codes(table)
     if schema.n_classes < 2:
         return nothing(policy.candidates, float("nan"), float("nan"), "without a target no gain can be measured")
     labels = labels_of(schema)

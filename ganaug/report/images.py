@@ -40,6 +40,7 @@ def image_part(
     sheets = [
         {
             "label": sheet.label,
+            "png": sheet.png,
             "source": "data:image/png;base64," + base64.b64encode(sheet.png).decode("ascii"),
             "width": sheet.width,
             "height": sheet.height,

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sklearn.decomposition import PCA
 
 from ganaug import seeding
+from ganaug.image_files import safe_name
 from ganaug.image_schema import ImageSchema
 from ganaug.metrics.space import MetricSpace
 from ganaug.report import tables
@@ -28,6 +29,8 @@ from ganaug.schema import Labelled, TableSchema
 
 __all__ = ["write_report"]
 
+SHEETS = "contact-sheets"
+"""The folder of the contact sheets of images, a PNG a class."""
 MAX_ROWS = 20_000
 """Rows of either kind that the pictures are drawn from."""
 MAX_PANELS = 24
@@ -52,8 +55,8 @@ def write_report(
     Of images the page shows contact sheets and their own fidelity instead of columns.
 
     Writes ``report.html`` (one file that loads nothing from elsewhere), ``report.json`` (the five documents given)
-    and ``report.md`` (short) into ``folder``, which is made if need be. Each is replaced whole or not at all, and
-    the same input gives the same bytes.
+    and ``report.md`` (short) into ``folder``, which is made if need be, and of images ``contact-sheets/*.png``. Each
+    is replaced whole or not at all, and the same input gives the same bytes.
 
     Parameters
     ----------
@@ -91,18 +94,21 @@ def write_report(
     environment.filters["md"] = markdown
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "report.json", json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+    for sheet in [] if context["images"] is None else context["images"]["sheets"]:
+        (folder / SHEETS).mkdir(exist_ok=True)
+        _write(folder / SHEETS / f"{safe_name(sheet['label'])}.png", sheet["png"])
     _write(folder / "report.md", environment.get_template("report.md.j2").render(context))
     html = folder / "report.html"
     _write(html, environment.get_template("report.html.j2").render(context))
     return html
 
 
-def _write(path: Path, text: str) -> None:
-    """Put ``text`` at ``path`` in one go: a reader sees the old file or the whole new one."""
+def _write(path: Path, content: str | bytes) -> None:
+    """Put text or bytes at ``path`` in one go: a reader sees the old file or the whole new one."""
     scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        with scratch.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with scratch.open("xb") as file:
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(scratch, path)
