@@ -21,7 +21,7 @@ from ganaug.data.image_source import Labels, Source
 from ganaug.frames import names_of
 from ganaug.image_containers import arrow_form, frame_form
 
-__all__ = ["cell_of", "column_source", "labels_of", "path_of"]
+__all__ = ["cell_of", "column_source", "labels_of", "path_of", "place_of", "struct_paths"]
 
 
 def column_source(data: pd.DataFrame | pa.Table, *, target: Hashable) -> Source:
@@ -46,7 +46,7 @@ def _frame_source(frame: pd.DataFrame, target: Hashable) -> Source:
         paths=None if image.kind == "image" else [path_of(value) for value in values],
         labels=labels,
         container="pandas",
-        form=frame_form(frame.columns[at], cell=cell, at=_place(names, image, name), labels=form),
+        form=frame_form(frame.columns[at], cell=cell, at=place_of(names, image, name), labels=form),
     )
 
 
@@ -69,11 +69,12 @@ def _arrow_source(table: pa.Table, target: Hashable) -> Source:
         paths=[path_of(value.as_py()) for value in values] if image.kind == "path" else struct_paths(values),
         labels=labels,
         container="arrow",
-        form=arrow_form(field, at=_place(names, image, name), labels=form, metadata=metadata),
+        form=arrow_form(field, at=place_of(names, image, name), labels=form, metadata=metadata),
     )
 
 
-def _place(names: Sequence[str], image: ImageColumn, target: str | None) -> int:
+def place_of(names: Sequence[str], image: ImageColumn, target: str | None) -> int:
+    """Return the place of the images among the two columns that are used."""
     return int(target is not None and names.index(target) < names.index(image.name))
 
 

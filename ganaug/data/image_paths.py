@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +15,7 @@ from pyarrow import dataset, fs, parquet
 from ganaug import containers
 from ganaug.data.files import filesystem_of, find_files, kind_of_file, read_file
 from ganaug.data.image_arrays import npz_source
-from ganaug.data.image_columns import cell_of, labels_of, path_of, struct_paths
+from ganaug.data.image_columns import cell_of, labels_of, path_of, place_of, struct_paths
 from ganaug.data.image_decode import EXTENSIONS, Cell
 from ganaug.data.image_find import ImageColumn, candidates, candidates_of, features_of, only, target_of
 from ganaug.data.image_folders import folder_source, tree_of
@@ -139,11 +139,8 @@ def _listed_source(filesystem: fs.FileSystem, table: pa.Table, folder: str, wher
     image = only(candidates(table), names, where)
     features = features_of(table.schema)
     name = target_of(target, names, names, image.name, features, where)
-    fetched = Fetched(filesystem)
+    resolve = _resolver(Fetched(filesystem), folder)
     paths = [path_of(value.as_py()) for value in table.column(image.name)]
-
-    def resolve(path: str) -> Cell:
-        return cell_of(path) if "://" in path else functools.partial(fetched, _joined(folder, path))
 
     labels = form = None
     if name is not None:
@@ -155,13 +152,13 @@ def _listed_source(filesystem: fs.FileSystem, table: pa.Table, folder: str, wher
         paths=paths,
         labels=labels,
         container="pandas",
-        form=frame_form(
-            image.name,
-            cell="struct",
-            at=int(name is not None and names.index(name) < names.index(image.name)),
-            labels=form,
-        ),
+        form=frame_form(image.name, cell="struct", at=place_of(names, image, name), labels=form),
     )
+
+
+def _resolver(fetched: Fetched, folder: str) -> Callable[[str], Cell]:
+    """Return what finds the file of a path that is relative to ``folder``, or a URL."""
+    return lambda path: cell_of(path) if "://" in path else functools.partial(fetched, _joined(folder, path))
 
 
 def _joined(folder: str, path: str) -> str:
@@ -174,17 +171,11 @@ def _parquet_source(
 ) -> Source:
     """Take images from Parquet that holds them, batch by batch and memory-mapped, file after file."""
     files = _of_split(base, files, where, split)
-    folder = _folder_of(base, files)
+    resolve = _resolver(fetched, _folder_of(base, files))
     copies = [fetched(name) for name in files]
     opened = parquet.ParquetFile(copies[0])
     features = features_of(opened.schema_arrow)
-    parts: Any = dataset.dataset(
-        files if fetched.local else [str(c) for c in copies],
-        filesystem=fs.LocalFileSystem(),
-        format="parquet",
-        partitioning="hive" if fetched.local and base is not None else None,
-        partition_base_dir=base if fetched.local else None,
-    )
+    parts = _dataset(fetched, base, files, copies)
     names = parts.schema.names
     image = only(_peek(opened), names, where)
     name = target_of(target, names, names, image.name, features, where)
@@ -192,9 +183,6 @@ def _parquet_source(
     if name is not None:
         column = parts.to_table(columns=[name])
         labels, form = labels_of(containers.from_file(column.replace_schema_metadata(None)), features)
-
-    def resolve(path: str) -> Cell:
-        return cell_of(path) if "://" in path else functools.partial(fetched, _joined(folder, path))
 
     def cells() -> Iterator[Cell]:
         for copy in copies:
@@ -210,12 +198,16 @@ def _parquet_source(
         paths=_paths(copies, image),
         labels=labels,
         container="pandas",
-        form=frame_form(
-            image.name,
-            cell="struct",
-            at=int(name is not None and names.index(name) < names.index(image.name)),
-            labels=form,
-        ),
+        form=frame_form(image.name, cell="struct", at=place_of(names, image, name), labels=form),
+    )
+
+
+def _dataset(fetched: Fetched, base: str | None, files: list[str], copies: list[Path]) -> Any:
+    """Return the files as one data set; ``key=value`` folders become columns where the files are local."""
+    if not fetched.local or base is None:
+        return dataset.dataset([str(copy) for copy in copies], format="parquet", partitioning=None)
+    return dataset.dataset(
+        files, filesystem=fs.LocalFileSystem(), format="parquet", partitioning="hive", partition_base_dir=base
     )
 
 
