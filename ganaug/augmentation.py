@@ -88,8 +88,8 @@ def finish(run: Run) -> None:
 def gather(run: Run) -> Augmentation:
     """Put the results of a finished run together."""
     schema, made = run.rows.schema, steps.draw(run)
-    real = run.data if not isinstance(run.data, str | os.PathLike) else schema.restore(run.rows.table)
     synthetic = schema.restore(made)
+    real = run.data if _stacks(run.data, synthetic, schema) else schema.restore(run.rows.table)
     data = stack(real, synthetic)
     return Augmentation(
         data=data,
@@ -101,6 +101,18 @@ def gather(run: Run) -> Augmentation:
         report=None if run.folder is None else run.folder.path / "report.html",
         run=replace(run, progress=silent),
     )
+
+
+def _stacks(data: Any, synthetic: Any, schema: Any) -> bool:
+    """Tell whether the synthetic rows go below the rows as they were given: not below a path, or images of other sizes.
+
+    Columns of images may hold paths or images of several sizes, and lose what is neither image nor label.
+    """
+    if isinstance(data, str | os.PathLike):
+        return False
+    if not isinstance(schema, ImageSchema):
+        return True
+    return isinstance(data, tuple) and data[0].shape[1:] == synthetic[0].shape[1:]
 
 
 def summarise(run: Run) -> dict[str, Any]:

@@ -368,13 +368,15 @@ def demo(
 ) -> None:
     """See it work: scikit-learn's breast cancer table with few malignant cases left, augmented, checked, reported."""
     from ganaug.api import augment as call
-    from ganaug.demo import thinned_breast_cancer
+    from ganaug.demo import STRATEGY, thinned_breast_cancer
 
     frame = thinned_breast_cancer()
     counts = frame["diagnosis"].value_counts()
     typer.echo(f"{len(frame)} rows, {frame.shape[1] - 1} features: " + ", ".join(f"{n} {c}" for c, n in counts.items()))
     with showing(quiet) as bars:
-        augmentation = call(frame, target="diagnosis", out=out, random_state=seed, progress=bars)
+        augmentation = call(
+            frame, target="diagnosis", sampling_strategy=STRATEGY, out=out, random_state=seed, progress=bars
+        )
     _show_augmentation(augmentation, None, as_json=False)
 
 

@@ -8,7 +8,10 @@ import pandas as pd
 
 from ganaug import seeding
 
-__all__ = ["thinned_breast_cancer"]
+__all__ = ["STRATEGY", "thinned_breast_cancer"]
+
+STRATEGY = 0.5
+"""Malignant to benign rows that the demos ask for; the policy alone would add none."""
 
 
 def thinned_breast_cancer(*, malignant: int = 20, benign: int = 180, seed: int = 0) -> pd.DataFrame:
