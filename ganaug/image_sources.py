@@ -40,7 +40,7 @@ class LatentSource:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageAnchors:
-    """Three different real images of the class asked for, as far as it has them, and noise.
+    """A real image a of the class asked for, two more that differ from it as far as the class has them, and noise.
 
     ``pixels (N, H, W, C) uint8``; ``start, count (M, n_classes)``: where a class of a member begins and how many
     anchors it has.
@@ -83,6 +83,8 @@ class ImageAnchors:
         ``alone (M, B)`` tells where the class has one image only, so that all three are the same.
         """
         count, first = self.count.gather(1, y), self.start.gather(1, y)
+        # A monitor asks all members for a class that one of them may lack; what that one gets is not looked at.
+        first = first.clamp(max=len(self.pixels) - 1)
         u = torch.rand(*y.shape, 3, generator=rng, device=y.device, dtype=torch.float64)
         a = (u[..., 0] * count).long()
         b, other = ((a + 1 + (u[..., i] * (count - 1)).long()).remainder(count.clamp(min=1)) for i in (1, 2))

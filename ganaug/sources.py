@@ -84,7 +84,8 @@ class AnchorSource:
     def draw(self, y: Tensor, rng: torch.Generator) -> Tensors:
         """Return anchors a and b (continuous, codes, buckets), ``u (M, B)``, ``v (M, B, K)``, ``z (M, B, noise)``."""
         u = torch.rand(*y.shape, 3, generator=rng, device=y.device, dtype=torch.float64)
-        a = self.first.gather(1, y) + (u[..., 0] * self.size.gather(1, y)).long()
+        # A monitor asks all members for a class that one of them may lack; what that one gets is not looked at.
+        a = (self.first.gather(1, y) + (u[..., 0] * self.size.gather(1, y)).long()).clamp(max=len(self.neighbours) - 1)
         b = self.neighbours[a, (u[..., 1] * self.n_neighbours[a]).long()]
         inputs = {
             "u": u[..., 2].float(),

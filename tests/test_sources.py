@@ -110,3 +110,13 @@ def test_training_rows_are_drawn_with_balanced_classes() -> None:
     assert torch.equal(x[..., 0], y + torch.tensor([[0.0], [10.0]]))
     assert torch.bincount(y[0], minlength=3).tolist() == pytest.approx([1500, 0, 1500], abs=150)
     assert torch.bincount(y[1], minlength=3).tolist() == pytest.approx([1000, 1000, 1000], abs=150)
+
+
+def test_a_class_that_a_member_lacks_can_be_asked_for_beside_others_that_have_it() -> None:
+    # The monitor draws one class of all members at once; here the last member lacks the last class.
+    x = np.random.default_rng(0).normal(size=(12, 2))
+    parts = [arrays(x, np.repeat([0, 1], 6)), arrays(x, np.repeat([0], 12))]
+    parts[1] |= {name: np.append(parts[1][name], [end]) for name, end in (("first", 12), ("size", 0))}
+    y = torch.ones(2, 9, dtype=torch.int64)
+    drawn = AnchorSource.pack(parts, noise=1).draw(y, torch.Generator().manual_seed(0))
+    assert (drawn["a_codes"][0] >= 6).all()

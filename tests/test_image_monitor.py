@@ -1,0 +1,146 @@
+"""Whether a collapsed class is seen and named, and which of two generators scores better."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganaug import fitting, image_monitor
+from ganaug.data.image_rows import ImageMember
+from ganaug.errors import TrainingError
+from ganaug.image_monitor import ImageMonitor
+from ganaug.image_sources import ImageAnchors
+from ganaug.variants import r3gan
+from tests.digits import digits, image_data
+
+CPU = torch.device("cpu")
+NAMES = ["zero", "one", "two"]
+
+
+def members(*counts: dict[int, int]) -> list[ImageMember]:
+    pairs = [digits(c, seed=s) for s, c in enumerate(counts)]
+    return [ImageMember(pixels=images, labels=labels) for images, labels in pairs]
+
+
+def monitor(shown: list[ImageMember], held_out: list[ImageMember] | None = None) -> ImageMonitor:
+    nothing = [m.take(np.zeros(0, np.int64)) for m in shown]
+    return ImageMonitor(shown, nothing if held_out is None else held_out, class_names=NAMES, seed=0, device=CPU)
+
+
+def gan(shown: list[ImageMember], change: Any) -> Any:
+    """Return what the monitor asks of a GAN: real images, which ``change(images, y)`` alters."""
+    source = ImageAnchors.pack(shown, n_classes=3, noise=1, most=100, seeds=[0] * len(shown))
+    return SimpleNamespace(source=source, generate=lambda networks, inputs, y: change(inputs["a"].clone(), y))
+
+
+def real(x: Tensor, y: Tensor) -> Tensor:
+    return x
+
+
+def constant(*classes: int, member: int = 0) -> Any:
+    def change(x: Tensor, y: Tensor) -> Tensor:
+        for c in classes:
+            x[member] = torch.where((y[member] == c)[:, None, None, None], x[member, :1], x[member])
+        return x
+
+    return change
+
+
+COUNTS = {0: 20, 1: 12, 2: 6}
+
+
+def test_one_image_a_class_is_infinite_and_the_class_is_named() -> None:
+    shown = members(COUNTS)
+    watch = monitor(shown)
+    score = watch(gan(shown, constant(1)), nn.ModuleDict())
+    assert score.tolist() == [float("inf")]
+    with pytest.raises(TrainingError, match="has collapsed: its images of class 'one' differ by 0 % of what real ones"):
+        watch.require_sound(score)
+
+
+def test_images_that_differ_too_little_have_collapsed_and_those_that_differ_enough_have_not() -> None:
+    shown = members(COUNTS)
+    centre = float(np.mean(shown[0].pixels)) / 127.5 - 1
+    for share, sound in ((image_monitor.COLLAPSED * 0.8, False), (0.5, True)):
+        score = monitor(shown)(gan(shown, lambda x, y, share=share: centre + share * (x - centre)), nn.ModuleDict())
+        assert torch.isfinite(score).tolist() == [sound]
+
+
+def test_a_healthy_generator_is_sound() -> None:
+    shown = members(COUNTS)
+    watch = monitor(shown)
+    score = watch(gan(shown, real), nn.ModuleDict())
+    assert score.tolist() == [0]
+    watch.require_sound(score)
+    assert watch.diversity[0].tolist() == pytest.approx([1, 1, 0.9], abs=0.3)
+
+
+def test_only_the_member_that_has_collapsed_is_infinite() -> None:
+    shown = members(COUNTS, COUNTS)
+    score = monitor(shown)(gan(shown, constant(0, member=1)), nn.ModuleDict())
+    assert torch.isinf(score).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("few", [1, 4])
+def test_a_class_of_too_few_images_is_not_judged(few: int) -> None:
+    shown = members({0: 20, 1: few, 2: 6})
+    assert torch.isfinite(monitor(shown)(gan(shown, constant(1)), nn.ModuleDict())).all()
+
+
+def test_real_images_that_are_all_alike_are_no_collapse() -> None:
+    shown = members(COUNTS)
+    shown[0].pixels[shown[0].labels == 2] = 7
+    assert torch.isfinite(monitor(shown)(gan(shown, constant(2)), nn.ModuleDict())).all()
+
+
+def test_a_class_that_a_fold_lacks_does_not_stop_the_others() -> None:
+    shown = members(COUNTS, {0: 20, 1: 12})
+    assert torch.isfinite(monitor(shown)(gan(shown, real), nn.ModuleDict())).all()
+
+
+def test_images_like_those_held_out_score_lower_and_two_calls_the_same() -> None:
+    shown, held = members({0: 30, 1: 30, 2: 30}), members({0: 60, 1: 60, 2: 60})
+    watch = monitor(shown, held)
+    good, again = (watch(gan(shown, real), nn.ModuleDict()) for _ in range(2))
+    bad = watch(gan(shown, lambda x, y: x.flip(-1)), nn.ModuleDict())
+    assert torch.equal(good, again)
+    assert good.item() < 0.5 * bad.item()
+
+
+def test_classes_weigh_as_many_held_out_images_as_they_have() -> None:
+    # All held-out images of class 1; the others do not count however bad they are.
+    shown, held = members(COUNTS), members({1: 40})
+    spoilt = monitor(shown, held)(gan(shown, lambda x, y: torch.where((y == 1)[..., None, None, None], x, -x)), None)
+    assert torch.allclose(spoilt, monitor(shown, held)(gan(shown, real), nn.ModuleDict()))
+
+
+def test_training_that_collapses_ends_in_an_error_and_not_in_an_artefact(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = image_data(*digits(COUNTS))
+    broken = r3gan.Config(steps=6, batch=4, channels=4, noise=1)
+    build = r3gan.build
+
+    def dull(*arguments: Any, **named: Any) -> Any:
+        built = build(*arguments, **named)
+        generate = built.generate
+        built.generate = lambda networks, inputs, y: (
+            generate(networks, inputs, y).mean(1, keepdim=True).expand(-1, y.shape[1], -1, -1, -1)
+        )
+        return built
+
+    monkeypatch.setattr(r3gan, "build", dull)
+    with pytest.raises(TrainingError, match="has collapsed"):
+        fitting.fit(data.table, data.schema, variant=broken, seed=0)
+
+
+def test_every_observation_is_in_the_history() -> None:
+    data = image_data(*digits(COUNTS))
+    config = r3gan.Config(steps=24, batch=8, channels=8)
+    history = fitting.fit(data.table, data.schema, variant=config, seed=0).history
+    assert [entry["step"] for entry in history] == list(range(0, 25, 2))
+    assert all({"score", "step"} <= set(entry) for entry in history)
+    assert {"discriminator", "generator"} <= set(history[-1])
