@@ -77,7 +77,7 @@ class _Residual(nn.Module):
 
     def __init__(self, members: int, channels: int) -> None:
         super().__init__()
-        groups = max(1, channels // 16)
+        groups = math.gcd(channels, max(1, channels // 16))
         self.enter = MemberConv2d(members, channels, channels, kernel=1, bias=False, gain=math.sqrt(2))
         self.mix = MemberConv2d(members, channels, channels, groups=groups, gain=math.sqrt(2))
         self.leave = MemberConv2d(members, channels, channels, kernel=1, bias=False, zero=True)
