@@ -56,10 +56,10 @@ IMAGE_CANDIDATES: tuple[Candidate, ...] = (
     Candidate(ratio=0.0),
     Candidate(ratio=0.25),
     Candidate(ratio=1.0),
-    Candidate(ratio=1.0, keep=0.5),
+    Candidate(ratio=2.0),
 )
-"""The same for images, of which larger amounts help: on handwritten digits, five classes of 80 and five of 10, filling
-the small classes up to 80 raised every score of every classifier."""
+"""The same for images, of which larger amounts help: on handwritten digits, five classes of 80 and five of 10, each of
+these raised balanced accuracy and average precision of both classifiers, the last the most."""
 
 
 @dataclass(frozen=True, kw_only=True)

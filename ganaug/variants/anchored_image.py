@@ -50,7 +50,7 @@ CPU = torch.device("cpu")
 class Config:
     """Settings of the anchored image GAN."""
 
-    steps: int = 300
+    steps: int = 200
     """Training steps, at least 0; 0 leaves the untrained start, which repeats real images."""
     batch: int = 64
     """Images of a step, classes drawn in proportion to the root of their number."""
