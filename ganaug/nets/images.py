@@ -158,7 +158,7 @@ class Encoder(nn.Module):
             h = h if self.stem is None else self.stem(h)
             for down in self.down:
                 maps.append(h := down(h))
-        return [m.float() for m in maps]
+        return [m.to(x.dtype) for m in maps]
 
 
 class Decoder(nn.Module):
@@ -193,11 +193,12 @@ class Decoder(nn.Module):
         self.out = MemberConv2d(members, channels, n_out, zero=zero)
 
     def forward(self, h: Tensor, maps: Sequence[Tensor] = ()) -> Tensor:
+        dtype = h.dtype
         with autocast(self, h, self.precision):
             for i, up in enumerate(self.up):
                 h = up(torch.cat([h, maps[-1 - i].to(h.dtype)], dim=2) if maps and i else h)
             h = self.out(h)
-        return fit_size(h.float(), *self.size)
+        return fit_size(h.to(dtype), *self.size)
 
 
 class ImageCritic(nn.Module):
