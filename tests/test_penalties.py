@@ -40,3 +40,24 @@ def test_interpolate_runs_from_fake_to_real() -> None:
     real, fake = torch.ones(1, 3, 2, 2), torch.zeros(1, 3, 2, 2)
     between = penalties.interpolate(real, fake, torch.tensor([[0.0, 0.25, 1.0]]))
     assert between[0, :, 0, 0].tolist() == [0.0, 0.25, 1.0]
+
+
+def test_the_gradient_penalty_of_images_takes_the_norm_over_all_pixels_of_an_image() -> None:
+    # D(x) = <w, x> over channels and pixels has slope |w| at every image; here 3 for one member and 1 for the other.
+    weight = torch.randn(2, 1, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    weight = (
+        weight / weight.flatten(1).norm(dim=1).reshape(2, 1, 1, 1, 1) * torch.tensor([3.0, 1.0]).reshape(2, 1, 1, 1, 1)
+    )
+    x = torch.randn(2, 6, 3, 4, 5)
+    value = penalties.gradient_penalty(lambda x: (x * weight).flatten(2).sum(-1), x)
+    assert torch.allclose(value, torch.tensor([[4.0], [0.0]]).expand(2, 6), atol=1e-4)
+    half = penalties.squared_gradient(lambda x: (x * weight).flatten(2).sum(-1), x)
+    assert torch.allclose(half, torch.tensor([[4.5], [0.5]]).expand(2, 6), atol=1e-4)
+
+
+def test_each_image_has_its_own_place_between_real_and_fake() -> None:
+    real, fake = torch.randn(2, 3, 1, 4, 5), torch.randn(2, 3, 1, 4, 5)
+    u = torch.rand(2, 3)
+    between = penalties.interpolate(real, fake, u)
+    for m, b in ((0, 0), (1, 2)):
+        assert torch.allclose(between[m, b], fake[m, b] + u[m, b] * (real[m, b] - fake[m, b]), atol=1e-6)

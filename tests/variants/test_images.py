@@ -1,0 +1,219 @@
+"""Every image variant: bits that depend on the seed alone, conditions obeyed, any size, and what artefacts hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from ganaug import fitting, trainer, variants
+from ganaug.data import read_images
+from ganaug.encode import ImageEncoder, ImageLayout
+from ganaug.synthesizer import Synthesizer
+from ganaug.variants import anchored_image
+from tests.digits import digits, image_data
+
+NAMES = variants.names("images")
+COUNTS = {0: 30, 1: 12, 7: 5}
+
+
+def tiny(name: str, **more: Any) -> Any:
+    return variants.get(name).Config(**{"steps": 12, "batch": 8, "channels": 8, "penalty_interval": 2, **more})
+
+
+def fit(name: str, *, seed: int = 0, counts: dict[int, int] = COUNTS, **more: Any) -> Synthesizer:
+    data = image_data(*digits(counts))
+    checkpoint = more.pop("checkpoint", None)
+    config = tiny(name, **more)
+    return fitting.fit(data.table, data.schema, variant=config, seed=seed, device="cpu", checkpoint=checkpoint)
+
+
+def pixels(synthesizer: Synthesizer, labels: Any, seed: int = 0) -> np.ndarray:
+    codes = np.asarray(labels)
+    table = synthesizer.sample_table(codes, seed=seed)
+    assert np.array_equal(synthesizer.schema.label_codes(table), codes)
+    return synthesizer.schema.pixels(table)  # type: ignore[union-attr]
+
+
+def digests(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def fitted(request: pytest.FixtureRequest) -> Synthesizer:
+    return fit(request.param, seed=1)
+
+
+def test_the_same_seed_fits_and_draws_the_same_bits_and_another_seed_others(
+    fitted: Synthesizer, tmp_path: Path
+) -> None:
+    again, other = (fit(fitted.variant, seed=seed) for seed in (1, 2))
+    assert digests(again.save(tmp_path / "a")) == digests(fitted.save(tmp_path / "b"))
+    weights = "weights.safetensors"
+    assert digests(other.save(tmp_path / "c"))[weights] != digests(tmp_path / "a")[weights]
+    labels = [0, 1, 2] * 5
+    assert np.array_equal(pixels(fitted, labels), pixels(again, labels))
+    assert not np.array_equal(pixels(fitted, labels), pixels(fitted, labels, seed=1))
+
+
+def test_conditions_give_exact_counts_class_by_class(fitted: Synthesizer) -> None:
+    data = read_images(digits(COUNTS))
+    synthesizer = fitting.fit(data.table, data.schema, variant=fitted.config, seed=1, device="cpu")
+    images, labels = synthesizer.sample(conditions={7: 4, 0: 3}, random_state=0)
+    assert labels.tolist() == [7] * 4 + [0] * 3
+    assert images.shape == (7, 8, 8, 1)
+    assert len(np.unique(images.reshape(7, -1), axis=0)) == 7
+
+
+@pytest.mark.parametrize("chunk_rows", [100, 256, 1000])
+def test_chunks_hold_the_same_images_whatever_their_size(fitted: Synthesizer, chunk_rows: int) -> None:
+    whole = np.concatenate([fitted.schema.pixels(t) for t in fitted.sample_chunks(600, random_state=3)])  # type: ignore[union-attr]
+    chunks = list(fitted.sample_chunks(600, random_state=3, chunk_rows=chunk_rows))
+    assert [len(chunk) for chunk in chunks[:-1]] == [chunk_rows] * (len(chunks) - 1)
+    assert np.array_equal(np.concatenate([fitted.schema.pixels(c) for c in chunks]), whole)  # type: ignore[union-attr]
+    assert np.array_equal(next(iter(fitted.sample_chunks(70, random_state=3)))["image"].to_numpy(), _rows(whole[:70]))
+
+
+def _rows(images: np.ndarray) -> np.ndarray:
+    return np.array([image.tobytes() for image in images], dtype=object)
+
+
+def test_a_saved_synthesizer_draws_the_same_images_and_saves_the_same_bytes(
+    fitted: Synthesizer, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path / "one")
+    loaded = Synthesizer.load(tmp_path / "one", device="cpu")
+    assert isinstance(loaded.encoder, ImageEncoder)
+    assert np.array_equal(pixels(loaded, [0, 1, 2] * 9), pixels(fitted, [0, 1, 2] * 9))
+    loaded.save(tmp_path / "two")
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
+def test_configs_are_settled_and_go_to_json_and_back(fitted: Synthesizer) -> None:
+    assert (fitted.config.preset, fitted.config.precision) == ("strided", "float32")
+    back = variants.config_from_json(fitted.variant, variants.config_to_json(fitted.config))
+    assert back == fitted.config
+
+
+def test_on_a_graphics_card_large_images_take_residual_blocks_and_bfloat16() -> None:
+    for name in NAMES:
+        module, cuda = variants.get(name), torch.device("cuda")
+        for side, preset in ((28, "strided"), (32, "residual")):
+            settled = variants.settle(name, module.Config(), ImageLayout(3, side, 64), cuda)
+            assert (settled.preset, settled.precision) == (preset, "bfloat16")
+        given = module.Config(preset="strided", precision="float32")
+        assert variants.settle(name, given, ImageLayout(3, 64, 64), cuda) == given
+
+
+def test_r3gan_keeps_no_training_image(tmp_path: Path) -> None:
+    synthesizer = fit("r3gan")
+    synthesizer.save(tmp_path / "s")
+    arrays = load_file(tmp_path / "s" / "weights.safetensors")
+    assert all(name.startswith("weights/") for name in arrays)
+    assert all(array.dtype == np.float32 for array in arrays.values())
+    everything = b"".join(digests(tmp_path / "s").values())
+    images, _ = digits(COUNTS)
+    assert not any(image.tobytes() in everything for image in images)
+    kept = fit("anchored_image")  # which the same search finds
+    kept.save(tmp_path / "k")
+    assert all(image.tobytes() in b"".join(digests(tmp_path / "k").values()) for image in images)
+    assert (synthesizer.provenance["keeps_training_rows"], kept.provenance["keeps_training_rows"]) == (False, True)
+
+
+@pytest.mark.parametrize("preset", ["strided", "residual"])
+def test_untrained_anchored_images_are_real_ones_of_the_class(preset: str) -> None:
+    images, labels = digits(COUNTS)
+    drawn = pixels(fit("anchored_image", steps=0, preset=preset), np.repeat([0, 1, 2], 40))
+    for i, label in enumerate(COUNTS):
+        real = {image.tobytes() for image in images[labels == label]}
+        found = {image.tobytes() for image in drawn[40 * i : 40 * (i + 1)]}
+        assert found <= real
+        assert len(found) >= min(len(real), 20) * 0.7
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("killed_at", [5, 9])
+def test_a_killed_training_goes_on_to_the_same_bits(
+    name: str, killed_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, write, take = fit(name, seed=1), trainer.train, trainer._take
+    calls = [0]
+
+    def dying(*arguments: Any) -> Tensor:
+        calls[0] += 1
+        if calls[0] == 2 * killed_at:
+            raise KeyboardInterrupt
+        return take(*arguments)
+
+    monkeypatch.setattr(fitting, "train", lambda *a, **k: write(*a, **k, checkpoint_every=4))
+    monkeypatch.setattr(trainer, "_take", dying)
+    with pytest.raises(KeyboardInterrupt):
+        fit(name, seed=1, checkpoint=tmp_path / "checkpoint")
+    monkeypatch.setattr(trainer, "_take", take)
+    resumed = fit(name, seed=1, checkpoint=tmp_path / "checkpoint")
+    assert digests(resumed.save(tmp_path / "a")) == digests(whole.save(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("preset", ["strided", "residual"])
+@pytest.mark.parametrize("shape", [(9, 13, 3), (12, 8, 4), (6, 6, 1)], ids=str)
+def test_colours_and_sizes(name: str, preset: str, shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (7, *shape), dtype=np.uint8)
+    data = image_data(images, np.repeat(["big", "small"], [4, 3]))
+    synthesizer = fitting.fit(data.table, data.schema, variant=tiny(name, steps=3, preset=preset), seed=0, device="cpu")
+    found = pixels(synthesizer, [0, 1, 1])
+    assert found.shape == (3, *shape)
+    assert found.std() > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_class_of_one_image_is_drawn(name: str) -> None:
+    synthesizer = fit(name, counts={0: 20, 1: 12, 7: 1}, penalty_interval=1)
+    assert len(pixels(synthesizer, [2] * 10)) == 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_images_without_labels_are_one_class(name: str) -> None:
+    data = image_data(digits(COUNTS)[0], None)
+    synthesizer = fitting.fit(data.table, data.schema, variant=tiny(name, steps=4), seed=0, device="cpu")
+    assert len(pixels(synthesizer, [0] * 5)) == 5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_in_bfloat16_stays_finite_and_samples_in_float32(name: str, tmp_path: Path) -> None:
+    half = fit(name, precision="bfloat16", penalty_interval=1)
+    assert all(
+        w.dtype == torch.float32 and torch.isfinite(w).all() for w in half.weights.values() if w.is_floating_point()
+    )
+    found = pixels(half, [0, 1, 2])
+    half.config = replace(half.config, precision="float32")
+    half.__post_init__()
+    assert np.array_equal(pixels(half, [0, 1, 2]), found)
+
+
+@pytest.mark.slow
+def test_anchored_digits_are_recognised_as_the_class_asked_for() -> None:
+    counts = {0: 100, 1: 60, 3: 40, 4: 20, 7: 8}
+    images, labels = digits()
+    shown = np.concatenate([np.flatnonzero(labels == d)[:n] for d, n in counts.items()])
+    unseen = np.setdiff1d(np.flatnonzero(np.isin(labels, list(counts))), shown)
+    data = image_data(images[shown], labels[shown])
+    config = anchored_image.Config()
+    synthesizer = fitting.fit(data.table, data.schema, variant=config, seed=0, device="cpu")
+    asked = np.repeat(np.arange(5), 100)
+    found = pixels(synthesizer, asked).reshape(500, -1) / 255
+    for rows in (shown, unseen):
+        judge = LogisticRegression(max_iter=1000).fit(images[rows].reshape(len(rows), -1) / 255, labels[rows])
+        right = (judge.predict(found) == np.array(list(counts))[asked]).reshape(5, 100).mean(1)
+        assert right.mean() >= 0.8, right
+        assert right.min() >= 0.6, right
+    real = {image.tobytes() for image in images[shown]}
+    assert sum(image.tobytes() in real for image in pixels(synthesizer, asked)) < 50  # and not by repeating real ones
