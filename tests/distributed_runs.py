@@ -40,8 +40,8 @@ def parts(name: str, *, seeds: tuple[int, ...] = (3,)) -> tuple[Gan, Any]:
         rng = np.random.default_rng(0)
         frame = pd.DataFrame({"x": rng.normal(size=60), "c": ["u", "v", "w"] * 20, "t": ["a"] * 40 + ["b"] * 20})
         kind, data = tables, read_table(frame, target="t")
-    encoders: Any = kind.encoders([data.table] * len(seeds), data.schema, private=False)  # type: ignore[arg-type]
-    members: Any = [kind.member(encoder, data.table, data.schema) for encoder in encoders]  # type: ignore[arg-type]
+    encoders: Any = kind.encoders([data.table] * len(seeds), data.schema, private=False)
+    members: Any = [kind.member(encoder, data.table, data.schema) for encoder in encoders]
     layout, n_classes = encoders[0].layout, data.schema.n_classes
     shape: dict[str, Any] = {"n_classes": n_classes, "seeds": seeds}
     gan = module.build(config, layout, module.make_source(config, layout, members, **shape), **shape)

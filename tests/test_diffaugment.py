@@ -65,6 +65,14 @@ def test_strength_is_that_of_the_member_and_of_each_kind_of_change() -> None:
     assert shifted.float().mean(1).tolist() == pytest.approx([0, 0.3 * (1 - 1 / 64)], abs=0.03)
 
 
+def test_whether_an_image_is_moved_says_nothing_of_whether_it_is_cut() -> None:
+    u = torch.rand(1, 4000, 6, generator=torch.Generator().manual_seed(0))
+    x = 1 + torch.rand(1, 1, 1, 8, 8, generator=torch.Generator().manual_seed(1)).expand(1, 4000, 1, 8, 8)
+    holed = (diffaugment.augment(x, u, torch.tensor([0.5]), reach=0.0, hole=0.5) == 0).flatten(2).any(2)
+    shifted = (diffaugment.augment(x, u, torch.tensor([0.5]), reach=0.5, hole=0.0) != x).flatten(2).any(2)
+    assert (holed & shifted).float().mean().item() == pytest.approx(0.25, abs=0.03)
+
+
 def test_moves_stay_within_reach_and_go_both_ways() -> None:
     x = torch.zeros(1, 2000, 1, 16, 16)
     x[..., 8, 8] = 1

@@ -113,9 +113,24 @@ def test_images_like_those_held_out_score_lower_and_two_calls_the_same() -> None
 
 
 def test_classes_weigh_as_many_held_out_images_as_they_have() -> None:
+    shown = members(COUNTS)
+
+    def score(**held: int) -> float:
+        watch = monitor(shown, members({NAMES.index(name): n for name, n in held.items()}))
+        return watch(gan(shown, lambda x, y: -x), nn.ModuleDict()).item()
+
+    apart = {"zero": score(zero=40), "one": score(one=10)}
+    assert apart["zero"] != pytest.approx(apart["one"], rel=0.05)
+    expected = (40 * apart["zero"] + 10 * apart["one"]) / 50
+    assert score(zero=40, one=10) == pytest.approx(expected, rel=1e-5)
+
+
+def test_classes_without_held_out_images_do_not_count() -> None:
     # All held-out images of class 1; the others do not count however bad they are.
     shown, held = members(COUNTS), members({1: 40})
-    spoilt = monitor(shown, held)(gan(shown, lambda x, y: torch.where((y == 1)[..., None, None, None], x, -x)), None)
+    spoilt = monitor(shown, held)(
+        gan(shown, lambda x, y: torch.where((y == 1)[..., None, None, None], x, -x)), nn.ModuleDict()
+    )
     assert torch.allclose(spoilt, monitor(shown, held)(gan(shown, real), nn.ModuleDict()))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -32,17 +34,27 @@ def test_an_empty_class_is_never_drawn(counts: list[int]) -> None:
     assert set(y.unique().tolist()) == {c for c in range(3) if counts[c]}
 
 
-class _Ones:
-    """The largest number below 1, always, in place of random ones."""
+def constant(value: float) -> Any:
+    """Return what gives ``value`` in place of random numbers; for 1, the largest number below it."""
 
-    def __call__(self, *shape, generator=None, device=None, dtype=torch.float32) -> torch.Tensor:
+    def rand(*shape: Any, generator: Any = None, device: Any = None, dtype: Any = torch.float32) -> torch.Tensor:
         shape = shape[0] if isinstance(shape[0], tuple) else shape
-        return torch.full(shape, 1.0, dtype=dtype).nextafter(torch.zeros((), dtype=dtype))
+        return torch.full(shape, value, dtype=dtype).nextafter(torch.zeros((), dtype=dtype))
+
+    return rand
+
+
+def test_the_smallest_number_draws_the_first_class_that_has_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = rows([0, 4, 2])
+    monkeypatch.setattr(torch, "rand", constant(0.0))
+    x, y = held.draw(5, generator())
+    assert y.tolist() == [[1] * 5]
+    assert numbers(x).tolist() == [[20] * 5]
 
 
 def test_the_largest_number_draws_the_last_class_that_has_images(monkeypatch: pytest.MonkeyPatch) -> None:
     held = rows([3, 4, 0])
-    monkeypatch.setattr(torch, "rand", _Ones())
+    monkeypatch.setattr(torch, "rand", constant(1.0))
     x, y = held.draw(5, generator())
     assert y.tolist() == [[1] * 5]
     assert numbers(x).tolist() == [[23] * 5]  # and of it the last image
