@@ -3,8 +3,8 @@
 The public names are here: `augment`, `fit`, `measure_effect`, `write_parquet`, `Synthesizer`, `Augmentation`, `Effect`
 and `GANSampler`. The modules, in the order in which data take their way through them:
 
-- `seeding`, `errors`, `progress`, `device`: named random streams; what can be wrong; what a wait looks like; where
-  networks run
+- `seeding`, `errors`, `progress`, `device`, `distributed`: named random streams; what can be wrong; what a wait looks
+  like; where networks run, and on how many processes
 - `arrays`, `frames`, `containers`, `stacking`: from what users hold to one Arrow table, and back
 - `schema`: what one row is; JSON and back
 - `data`: tables from pandas, Arrow, CSV and Parquet; splits; balanced batches; fingerprints
