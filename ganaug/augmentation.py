@@ -58,8 +58,9 @@ class Augmentation:
         """Write everything to ``folder``, which must be absent or empty, and return it; all of it appears, or nothing.
 
         Files written: ``synthetic/`` (Parquet and ``manifest.json``), ``synthesizer/`` (`Synthesizer.load` reads it),
-        ``report.html``, ``report.json``, ``report.md``, ``effect.json``, ``fidelity.json``, ``plan.json`` and
-        ``run.json``. `augment` with ``out=folder``, the same data and the same options returns what is stored there.
+        ``report.html``, ``report.json``, ``report.md``, ``effect.json``, ``fidelity.json``, ``plan.json``,
+        ``run.json``, and of images ``contact-sheets/``.
+        `augment` with ``out=folder``, the same data and the same options returns what is stored there.
 
         Raises
         ------

@@ -149,7 +149,7 @@ def augment(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Also write real and synthetic rows together to this .csv or .parquet file.",
+            help="Also write real and synthetic rows together to this .csv or, images too, .parquet file.",
             show_default=False,
         ),
     ] = None,
@@ -165,7 +165,7 @@ def augment(
     """
     from ganaug.api import augment as call
 
-    file = result_of(result)
+    file = result_of(result, data)
     with showing(quiet) as bars:
         augmentation = call(
             data,
@@ -183,7 +183,7 @@ def augment(
             progress=bars,
         )
     if file is not None:
-        write_result(augmentation.data, file)
+        write_result(augmentation, file)
     _show_augmentation(augmentation, file, as_json=as_json)
 
 
@@ -220,7 +220,7 @@ def train(
             id_columns=names_of(id_columns),
             random_state=seed,
             device=place,
-            images=images_of(image_size, split, "shift", skip_unreadable),
+            images=images_of(image_size, split, "shift,crop", skip_unreadable),
             progress=bars,
             out=out,
         )
@@ -341,17 +341,26 @@ def inspect(
     path: Annotated[
         str,
         typer.Argument(
-            metavar="PATH", show_default=False, help="A data file, a generator, a run's folder, or its rows."
+            metavar="PATH",
+            show_default=False,
+            help="A data file, a folder of images, a generator, a run's folder, or its rows.",
         ),
     ],
     target: Target = None,
     id_columns: IdColumns = None,
+    image_size: ImageSize = None,
+    split: Split = None,
+    skip_unreadable: SkipUnreadable = False,
     as_json: Json = False,
 ) -> None:
-    """Say what a file or a folder holds: columns and classes of a table, or what made a generator or synthetic rows."""
+    """Say what a file or a folder holds.
+
+    Columns and classes of a table, size and classes of images, what made a generator or synthetic rows.
+    """
     from ganaug.inspection import describe
 
-    description = describe(path, target=target, id_columns=names_of(id_columns))
+    images = images_of(image_size, split, "shift,crop", skip_unreadable)
+    description = describe(path, target=target, id_columns=names_of(id_columns), images=images)
     if as_json:
         print_json(description)
     else:

@@ -209,7 +209,7 @@ def _to_array(pixels: np.ndarray, form: dict[str, Any]) -> Any:
     else:
         numbers = pixels.astype(np.float32 if dtype in ("float16", "float32") else np.float64)
         array = (numbers / 255 if kind == "unit" else numbers / 127.5 - 1).astype(dtype)
-    if form["layout"] == "nhw":
+    if form["layout"] == "nhw" and pixels.shape[-1] == 1:  # others were asked for with channels=
         array = array[..., 0]
     if form["layout"] == "nchw":
         array = np.ascontiguousarray(array.transpose(0, 3, 1, 2))

@@ -40,15 +40,16 @@ def published_schema(schema: ImageSchema) -> pa.Schema:
     return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})
 
 
-def publish(table: pa.Table, schema: ImageSchema, *, note: Mapping[str, Any], first_row: int = 0) -> pa.Table:
+def publish(table: pa.Table, schema: ImageSchema, *, note: Mapping[str, Any] | None, first_row: int = 0) -> pa.Table:
     """Return a canonical table in the form of `published_schema`, ready for `ganaug.parquet.write_parquet`.
 
     Images are PNG; each holds, in a tEXt chunk named "ganaug", ``note`` and the row's number as JSON, ``first_row``
-    being that of the first. A label is its class's code, or, where the images came with a ClassLabel, the integer
-    that they came with: rows of both can be put together.
+    being that of the first; None leaves it out, for real images. A label is its class's code, or, where the images came
+    with a ClassLabel, the integer that they came with: rows of both can be put together.
     """
     schema.check(table)
-    encoded = [to_png(array, text=_text(note, first_row + i)) for i, array in enumerate(schema.pixels(table))]
+    texts = [None if note is None else _text(note, first_row + i) for i in range(len(table))]
+    encoded = [to_png(array, text=text) for array, text in zip(schema.pixels(table), texts, strict=True)]
     paths = table.column(PATH).to_pylist() if PATH in schema.id_columns else [None] * len(encoded)
     cells = pa.StructArray.from_arrays(
         [pa.array(encoded, pa.binary()), pa.array(paths, pa.string())], fields=list(_STRUCT)

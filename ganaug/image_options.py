@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ganaug.errors import ConfigError
+from ganaug.errors import ConfigError, DataError
 from ganaug.schema import close_to
 from ganaug.transforms import DEFAULT_TRANSFORMS, TRANSFORMS
 
@@ -30,7 +30,9 @@ class ImageOptions:
     check oversamples with these as a cheap alternative. A flipped 2 is no 2, so flips have to be asked for."""
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.transforms if name not in TRANSFORMS]
+        if not isinstance(self.transforms, tuple):
+            raise ConfigError(f'transforms must be a tuple such as ("shift", "crop"), however: {self.transforms!r}')
+        unknown = [str(name) for name in self.transforms if name not in TRANSFORMS]
         if unknown:
             raise ConfigError(f"transforms must be of {', '.join(TRANSFORMS)}, however: {', '.join(unknown)}")
 
@@ -43,14 +45,23 @@ class ImageOptions:
         """
         if isinstance(given, ImageOptions):
             return given
+        if given is not None and not isinstance(given, Mapping):
+            raise ConfigError(f'images must be ImageOptions or a dict such as {{"size": (32, 32)}}, however: {given!r}')
         named = dict(given or {})
         known = [field.name for field in fields(cls)]
         for name in named:
             if name not in known:
-                raise ConfigError(f"images has no option {name!r}{close_to(name, known)}; it has: {', '.join(known)}")
-        listed = {name: tuple(v) if isinstance(v, list | tuple) else v for name, v in named.items()}
+                hint = close_to(str(name), known)
+                raise ConfigError(f"images has no option {name!r}; it has: {', '.join(known)}{hint}")
+        listed: dict[str, Any] = {name: tuple(v) if isinstance(v, list | tuple) else v for name, v in named.items()}
         return cls(**listed)
 
     def reading(self) -> dict[str, Any]:
         """Return the options of `ganaug.data.read_images`."""
         return {name: value for name, value in asdict(self).items() if name != "transforms"}
+
+    def refuse_tables(self) -> None:
+        """Raise `DataError` if anything was said that means nothing for a table."""
+        names = [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+        if names:
+            raise DataError(f"{', '.join(names)} is for images, and these data are a table; leave it out")

@@ -17,6 +17,7 @@ from ganaug.arrays import pc, plain
 from ganaug.data import TableData, fingerprint
 from ganaug.data.read import read
 from ganaug.errors import ArtefactError, DataWarning
+from ganaug.image_options import ImageOptions
 from ganaug.image_schema import ImageSchema
 from ganaug.parquet import DATA, MANIFEST, read_manifest
 from ganaug.runs import read_record
@@ -26,13 +27,17 @@ __all__ = ["describe"]
 
 
 def describe(
-    path: str | os.PathLike[str], *, target: str | None = None, id_columns: Sequence[str] | None = None
+    path: str | os.PathLike[str],
+    *,
+    target: str | None = None,
+    id_columns: Sequence[str] | None = None,
+    images: ImageOptions | None = None,
 ) -> dict[str, Any]:
     """Describe what ``path`` holds, in plain JSON values; ``"what"`` says which of these it is.
 
     ``"run"``: a folder of `ganaug.augment`. ``"generator"``: a saved `Synthesizer`. ``"set of synthetic rows"``: what
     `ganaug.write_parquet` wrote. ``"set of images"`` and ``"table"``: everything else that can be read as one, with
-    ``"provenance"`` where it is one of the files that `ganaug.write_parquet` wrote.
+    ``"provenance"`` where it is one of the files that `ganaug.write_parquet` wrote; ``images`` says how to read images.
 
     Raises
     ------
@@ -50,7 +55,8 @@ def describe(
     provenance = None if folder is None else _provenance(folder)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
-        rows = read(os.fspath(path), target=target, id_columns=id_columns)
+        reading = {} if images is None else images.reading()
+        rows = read(os.fspath(path), target=target, id_columns=id_columns, **reading)
     told = [str(warning.message) for warning in caught if issubclass(warning.category, DataWarning)]
     if isinstance(rows.schema, ImageSchema):
         return {"what": "set of images", **_images(rows, rows.schema), "provenance": provenance, "warnings": told}
@@ -88,6 +94,7 @@ def _generator(synthesizer: Synthesizer) -> dict[str, Any]:
     counts = synthesizer.class_counts.tolist()
     return {
         "provenance": synthesizer.provenance,
+        **(_size(schema) if isinstance(schema, ImageSchema) else {}),
         "columns": [{"name": c.name, "kind": c.kind, "type": str(c.type)} for c in schema.columns],
         "target": schema.target,
         "classes": dict(zip(schema.class_names(), counts, strict=True)),
@@ -98,13 +105,15 @@ def _images(rows: TableData, schema: ImageSchema) -> dict[str, Any]:
     counts = np.bincount(schema.label_codes(rows.table), minlength=schema.n_classes).tolist()
     return {
         "images": len(rows.table),
-        "height": schema.height,
-        "width": schema.width,
-        "channels": schema.channels,
+        **_size(schema),
         "target": schema.target,
         "classes": dict(zip(schema.class_names(), counts, strict=True)),
         "fingerprint": fingerprint(rows.table),
     }
+
+
+def _size(schema: ImageSchema) -> dict[str, int]:
+    return {"height": schema.height, "width": schema.width, "channels": schema.channels}
 
 
 def _table(rows: TableData) -> dict[str, Any]:

@@ -185,8 +185,13 @@ def augmenter_of(name: str) -> Any:
     return getattr(over_sampling, known[name.lower()])() if name.lower() in known else name
 
 
-def result_of(path: Path | None) -> Path | None:
-    """Return ``path`` if it can be the file that real and synthetic rows are written to together."""
+def result_of(path: Path | None, data: str) -> Path | None:
+    """Return ``path`` if it can be the file that real and synthetic rows of ``data`` are written to together."""
     if path is not None and path.suffix not in (".csv", ".parquet"):
         raise OutputError(f"--result wants a file that ends in .csv or .parquet, however: {str(path)!r}")
+    if path is not None and path.suffix == ".csv":
+        from ganaug.data import is_images
+
+        if is_images(data):
+            raise OutputError(f"--result of images wants a file that ends in .parquet, however: {str(path)!r}")
     return path

@@ -25,7 +25,7 @@ from ganaug.image_schema import ImageSchema
 from ganaug.schema import TableSchema
 from ganaug.synthesizer import Synthesizer
 
-__all__ = ["DATA", "MANIFEST", "Manifest", "export_images", "read_manifest", "write_parquet"]
+__all__ = ["DATA", "MANIFEST", "Manifest", "export_images", "read_manifest", "together", "write_parquet"]
 
 MANIFEST = "manifest.json"
 DATA = "data"
@@ -72,14 +72,14 @@ def write_parquet(
         raise OutputError(f"rows_per_file must be at least 1, however: {rows_per_file=}")
     temporary = folder.with_name(f".{folder.name}.part")
     if isinstance(schema, ImageSchema):
-        chunks, schema = _published(chunks, schema, provenance), published_schema(schema)
-    elif isinstance(schema, TableSchema):
-        schema = schema.arrow
-    schema = schema.with_metadata({**(schema.metadata or {}), b"ganaug": json.dumps(dict(provenance), sort_keys=True)})
+        chunks, arrow = _published(chunks, schema, provenance), published_schema(schema)
+    else:
+        arrow = schema.arrow if isinstance(schema, TableSchema) else schema
+    arrow = arrow.with_metadata({**(arrow.metadata or {}), b"ganaug": json.dumps(dict(provenance), sort_keys=True)})
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         (temporary / DATA).mkdir(parents=True)
-        counts = _write_files(chunks, temporary, schema, rows_per_file)
+        counts = _write_files(chunks, temporary, arrow, rows_per_file)
         files = [_describe(temporary, name, rows) for name, rows in counts]
         manifest = Manifest(rows=sum(rows for _, rows in counts), files=files, provenance=dict(provenance))
         (temporary / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True), "utf-8")
@@ -196,6 +196,14 @@ def export_images(
     if not isinstance(schema, ImageSchema):
         raise ConfigError("only images can be written as a folder of files, and this generator makes tables")
     return export_folder(chunks, schema, folder, note=_note(provenance))
+
+
+def together(real: pa.Table, synthetic: pa.Table, synthesizer: Synthesizer) -> pa.Table:
+    """Return real images, then synthetic ones, in the form of `write_parquet`; the latter have its note."""
+    schema = synthesizer.schema
+    assert isinstance(schema, ImageSchema), "tables are put together by `ganaug.stacking`"
+    note = _note(synthesizer.provenance)
+    return pa.concat_tables([publish(real, schema, note=None), publish(synthetic, schema, note=note)])
 
 
 def _note(provenance: Mapping[str, Any]) -> dict[str, Any]:

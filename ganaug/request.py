@@ -66,6 +66,8 @@ class Request:
         """Read ``data``. A column of groups names rows and is not learnt."""
         reading = {} if self.images == ImageOptions() else self.images.reading()
         rows = read(data, target=self.target, id_columns=self.id_columns, **reading)
+        if not isinstance(rows.schema, ImageSchema):
+            self.images.refuse_tables()
         variants.resolve(self.variant, modality_of(rows.schema))
         if not isinstance(self.groups, str) or self.groups in rows.schema.id_columns:
             return rows

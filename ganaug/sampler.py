@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from numbers import Real
@@ -12,6 +13,7 @@ import pandas as pd
 from imblearn.base import BaseSampler
 from imblearn.utils import check_sampling_strategy, check_target_type
 from imblearn.utils._validation import ArraysTransformer
+from scipy import sparse
 from sklearn.preprocessing import label_binarize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
@@ -19,6 +21,7 @@ from sklearn.utils.validation import check_array, check_consistent_length, valid
 
 from ganaug import plans, seeding, variants
 from ganaug.data.read import read
+from ganaug.errors import ConfigError, DataError
 from ganaug.policy import GanAugmenter, Policy
 from ganaug.stacking import stack
 
@@ -137,6 +140,7 @@ class GANSampler(BaseSampler):
         self._validate_params()
         check_classification_targets(y)
         X, y, _ = self._check_X_y(X, y)
+        self._images(X)
         self._count(y)
         return self
 
@@ -147,7 +151,7 @@ class GANSampler(BaseSampler):
         ----------
         X : {array-like, dataframe, sparse matrix} of shape (n_samples, n_features), or images
             Rows to sample from; NaN is a missing value, infinity an error. Images are arrays ``(n, h, w)``,
-            ``(n, h, w, c)`` or ``(n, c, h, w)``, or flat with ``image_shape``.
+            ``(n, h, w, c)`` or ``(n, c, h, w)``, or flat with ``image_shape``, also as a DataFrame of pixels.
         y : array-like of shape (n_samples,)
             Label of each row, also one-hot.
 
@@ -168,6 +172,11 @@ class GANSampler(BaseSampler):
     def as_augmenter(self) -> GanAugmenter:
         """Return the same generator for `measure_effect`, which trains those of all folds side by side."""
         self._validate_params()
+        if self.image_shape is not None:
+            raise ConfigError(
+                "measure_effect takes flat rows for a table; give it the images themselves, (n, h, w) or "
+                f"(n, h, w, c), and a GANSampler without image_shape, however: image_shape={self.image_shape!r}"
+            )
         if isinstance(self.sampling_strategy, str) and self.sampling_strategy == "policy":
             return Policy(variant=self.variant, name="gan_sampler")
         return GanAugmenter(variant=self.variant, sampling_strategy=self.sampling_strategy, name="gan_sampler")
@@ -201,7 +210,7 @@ class GANSampler(BaseSampler):
 
     def _synthetic(self, X: Any, y: np.ndarray, wanted: Mapping[Any, int] | None) -> tuple[Any, np.ndarray]:
         """Train, draw, and return the new rows in the kinds of ``X`` and ``y``."""
-        images = X if self.image_shape is None else X.reshape(len(X), *self.image_shape)
+        images = self._images(X)
         rows = read((images, y), id_columns=None if self.id_columns is None else list(self.id_columns))
         seed = seeding.resolve(self.random_state)
         asked = {"variant": self.variant, "seed": seed, "device": self.device}
@@ -215,7 +224,26 @@ class GANSampler(BaseSampler):
         self.synthesizer_ = plans.fit_rows(rows, **asked) if plan.total else None
         made = plans.draw_rows(self.synthesizer_, plan, rows, seed=seed)
         X_new, y_new = rows.schema.restore(made)
-        return X_new.reshape(len(X_new), *X.shape[1:]) if images is not X else X_new, np.asarray(y_new)
+        return self._flat(X_new, X) if images is not X else X_new, np.asarray(y_new)
+
+    def _images(self, X: Any) -> Any:
+        """Return flattened images in their shape, anything else as it is."""
+        if self.image_shape is None:
+            return X
+        if sparse.issparse(X):
+            raise DataError("images must be a dense array, however X is sparse; pass X.toarray()")
+        shape, flat = tuple(self.image_shape), np.asarray(X)
+        if len(shape) not in (2, 3) or math.prod(shape) != math.prod(flat.shape[1:]):
+            raise ConfigError(
+                "image_shape must be (h, w), (h, w, c) or (c, h, w) with as many pixels as X has columns, "
+                f"however: image_shape={self.image_shape!r} and {math.prod(flat.shape[1:])} columns"
+            )
+        return flat.reshape(len(flat), *shape)
+
+    def _flat(self, images: np.ndarray, X: Any) -> Any:
+        """Return images in the form of the rows ``X`` that were given flat."""
+        flat = images.reshape(len(images), *X.shape[1:])
+        return pd.DataFrame(flat, columns=X.columns).astype(X.dtypes) if isinstance(X, pd.DataFrame) else flat
 
     def _more_tags(self):
         return {"X_types": ["2darray", "string", "sparse", "dataframe"], "allow_nan": True}

@@ -35,23 +35,24 @@ __all__ = ["FORMAT", "Synthesizer"]
 
 FORMAT = 1
 
+
 @dataclass(kw_only=True)
 class Synthesizer:
     """Draws synthetic rows of the classes asked for. Made by `ganaug.fit`; saved and loaded without pickle."""
 
     schema: TableSchema | ImageSchema
-    encoder: AnyEncoder
+    encoder: AnyEncoder = field(repr=False)
     layout: AnyLayout
     """The layout that the networks were built for; the encoder's own may be narrower."""
     variant: str
     config: Any
-    weights: dict[str, torch.Tensor]
+    weights: dict[str, torch.Tensor] = field(repr=False)
     """State of the sampling networks, member axis of length 1."""
-    source: Source
+    source: Source = field(repr=False)
     class_counts: np.ndarray
     """Training rows of each class ``(n_classes,)``."""
     provenance: dict[str, Any]
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list, repr=False)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def __post_init__(self) -> None:
@@ -94,9 +95,13 @@ class Synthesizer:
         *,
         conditions: Mapping[Any, int] | None = None,
         random_state: Any = None,
-        chunk_rows: int = 65_536,
+        chunk_rows: int | None = None,
     ) -> Iterator[pa.Table]:
-        """Draw what `sample` draws, as Arrow tables of ``chunk_rows`` rows; memory does not grow with ``n``."""
+        """Draw what `sample` draws, as Arrow tables of ``chunk_rows`` rows; memory does not grow with ``n``.
+
+        None: 65,536 rows of a table, or 1,024 images, which have 50 MB where they are as large as can be.
+        """
+        chunk_rows = self.encoder.chunk if chunk_rows is None else chunk_rows
         if chunk_rows < 1:
             raise ConfigError(f"chunk_rows must be at least 1, however: {chunk_rows=}")
         seed = seeding.resolve(random_state)

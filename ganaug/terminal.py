@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -19,6 +19,9 @@ from rich.table import Table
 
 from ganaug.errors import DataWarning
 from ganaug.runs import new_file
+
+if TYPE_CHECKING:
+    from ganaug.augmentation import Augmentation
 
 __all__ = [
     "one_line_warnings",
@@ -186,10 +189,19 @@ def print_json(value: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_result(frame: Any, result: Path) -> None:
-    """Write a DataFrame to a .csv or .parquet file, whole or not at all."""
+def write_result(augmentation: Augmentation, result: Path) -> None:
+    """Write real and synthetic rows to a .csv or .parquet file, whole or not at all; images to .parquet only."""
+    import pyarrow.parquet as pq
+
+    from ganaug import steps
+    from ganaug.image_schema import ImageSchema
+    from ganaug.parquet import together
+
+    run, synthesizer = augmentation.run, augmentation.synthesizer
     with new_file(result) as scratch:
-        if result.suffix == ".csv":
-            frame.to_csv(scratch, index=False)
+        if isinstance(synthesizer.schema, ImageSchema):
+            pq.write_table(together(run.rows.table, steps.draw(run), synthesizer), scratch, row_group_size=1024)
+        elif result.suffix == ".csv":
+            augmentation.data.to_csv(scratch, index=False)
         else:
-            frame.to_parquet(scratch, index=False)
+            augmentation.data.to_parquet(scratch, index=False)

@@ -118,8 +118,9 @@ def _labels(tree: Tree, where: str, target: Hashable) -> Labels | None:
             "move them into one, or remove them"
         )
     if len(classes) - len(empty) == 1:
+        only = next(name for name in classes if name not in empty)
         raise DataError(
-            f"{where} has one class folder only, {classes[0]!r}, at least two are needed; give the path of the folder "
+            f"{where} has one class folder only, {only!r}, at least two are needed; give the path of the folder "
             "with the images in it to augment all of them as one class"
         )
     values = pa.array([name.split("/")[0] for name in tree.images], pa.string())

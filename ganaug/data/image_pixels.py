@@ -172,7 +172,11 @@ def _channels(looks: list[Look], asked: int | None, where: str) -> int:
 def _from_array(images: ArrayImages, where: str, size: tuple[int, int] | None, channels: int | None) -> Shaped:
     height, width, own = images.shape
     if size is None:
-        _refuse_small([f"all, {height} x {width}"] if min(height, width) < MIN_SIDE else [], where)
+        if min(height, width) < MIN_SIDE:
+            raise DataError(
+                f"the images of {where} have {height} x {width} pixels, fewer than {MIN_SIDE} pixels a side; pass "
+                "size=(height, width) to have them scaled to it"
+            )
         size = _size(np.array([height]), np.array([width]), where)
     channels = own if channels is None else channels
     brightest = looks_dim(images)

@@ -42,6 +42,8 @@ class ImageEncoder:
 
     block = 256
     """Images that the networks always run on at once, so that no bit depends on how many are asked for at a time."""
+    chunk = 1024
+    """Images that are handed on together, where nobody says how many."""
 
     def __init__(self, schema: ImageSchema) -> None:
         self.schema = schema

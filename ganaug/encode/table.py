@@ -83,6 +83,8 @@ class TableEncoder:
 
     block = 4096
     """Rows that the networks always run on at once, so that no bit depends on how many rows are asked for at a time."""
+    chunk = 65_536
+    """Rows that are handed on together, where nobody says how many."""
 
     def __init__(self, schema: TableSchema, parts: Sequence[Part], *, private: bool) -> None:
         self.schema = schema

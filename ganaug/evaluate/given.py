@@ -41,6 +41,8 @@ def read_given(
     else:
         reading = {} if images is None or images == ImageOptions() else images.reading()
         rows = read(data, target=target, id_columns=id_columns, **reading)
+    if images is not None and not isinstance(rows.schema, ImageSchema):
+        images.refuse_tables()
     table, n_given = rows.table, 0
     if test_data is not None:
         schema: TableSchema | ImageSchema = rows.schema

@@ -88,7 +88,7 @@ def fit_many(
         raise ValueError(f"one seed a table is needed, however: {len(members)} tables and {len(seeds)} seeds")
     if any(len(table) == 0 for table in members):
         raise DataError("there is no row to learn from")
-    kind = images if isinstance(schema, ImageSchema) else tables
+    kind: Any = images if isinstance(schema, ImageSchema) else tables
     name, config = variants.resolve(variant, kind.MODALITY)
     where = resolve_device(device)
     encoders = kind.encoders(members, schema, private=not variants.get(name).KEEPS_ROWS)
