@@ -15,8 +15,8 @@ from sklearn.datasets import load_wine
 
 from ganaug import fitting
 from ganaug.data import read_table
-from ganaug.errors import ArtefactError, ConfigError, DataError, OutputError
 from ganaug.encode import TableEncoder
+from ganaug.errors import ArtefactError, ConfigError, DataError, OutputError
 from ganaug.synthesizer import Synthesizer
 from ganaug.variants import anchored, wgan_gp
 
