@@ -8,33 +8,67 @@ Shape legend: M members, B images of a batch, C channels, H and W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ganaug import diffaugment, losses, penalties
 from ganaug.encode import ImageLayout
-from ganaug.gan import Adam, Draw, EmittedImages, Penalty, Phase, Tensors
+from ganaug.gan import Adam, Draw, EmittedImages, Gan, Penalty, Phase, Source, Stage, Tensors
+from ganaug.nets import initialise
 from ganaug.nets.images import ImageCritic, Kind, Precision, levels_of
 
 __all__ = [
-    "AutoPrecision",
+    "GameConfig",
     "ImageDiscriminator",
-    "Preset",
+    "compose",
     "emit",
     "generate",
     "precision_for",
     "preset_for",
     "relativistic_phases",
+    "settle",
 ]
 
 Preset = Literal["auto", "strided", "residual"]
 AutoPrecision = Literal["auto", "float32", "bfloat16"]
+CPU = torch.device("cpu")
 LARGE = 32
 """Pixels of the shorter side from which on residual blocks are taken on a graphics card."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GameConfig:
+    """Settings that the image variants of this game share."""
+
+    batch: int = 64
+    """Images of a step, classes drawn in proportion to the root of their number."""
+    preset: Preset = "auto"
+    """Blocks of both networks: ``"strided"`` convolutions, small enough for a processor, or ``"residual"`` ones for a
+    graphics card; ``"auto"`` takes residual ones on CUDA from 32 pixels on."""
+    precision: AutoPrecision = "auto"
+    """Numbers that the convolutions compute with in training; ``"auto"`` takes bfloat16 on CUDA. Weights, losses and
+    penalties are float32, and so is sampling."""
+    channels: int = 32
+    """Channels of the finest level; each coarser one has twice as many, eight times at most."""
+    learning_rate: float = 1e-3
+    """Of both networks."""
+    final_share: float = 1.0
+    """Share of the learning rate that is left at the last step; it falls as a half cosine."""
+    gamma: float = 1.0
+    """Weight of R1 and R2."""
+    penalty_interval: int = 8
+    """Steps between two penalties (lazy regularisation, Karras et al. 2019, arXiv 1912.04958)."""
+    translation: float = 0.125
+    """Largest move of what the discriminator sees, as a share of the image."""
+    hole: float = 0.0
+    """Side of the hole cut into what the discriminator sees, as a share of the image."""
+    half_life: float = 50.0
+    """Half-life of the averaged weights, in steps."""
 
 
 def preset_for(preset: Preset, layout: ImageLayout, device: torch.device) -> Kind:
@@ -53,6 +87,15 @@ def precision_for(precision: AutoPrecision, device: torch.device) -> Precision:
     if precision != "auto":
         return precision
     return "bfloat16" if device.type == "cuda" else "float32"
+
+
+C = TypeVar("C", bound=GameConfig)
+
+
+def settle(config: C, layout: ImageLayout, device: torch.device) -> C:
+    """Return ``config`` with the preset and the precision that fit the size and the device."""
+    preset, precision = preset_for(config.preset, layout, device), precision_for(config.precision, device)
+    return replace(config, preset=preset, precision=precision)
 
 
 class ImageDiscriminator(nn.Module):
@@ -177,3 +220,45 @@ def _plain(draw: Draw, fake: Tensor) -> tuple[Tensor, Tensor]:
 
 def _penalty(networks: nn.ModuleDict, draw: Draw, *, of: str) -> Tensor:
     return penalties.squared_gradient(lambda x: networks["discriminator"](x, draw.y), draw.cache[of])
+
+
+def compose(
+    config: GameConfig,
+    generator: nn.Module,
+    layout: ImageLayout,
+    source: Source,
+    *,
+    steps: int,
+    n_classes: int,
+    seeds: Sequence[int],
+    stacked: int = 1,
+    judged: Judged | None = None,
+    counts: Callable[[Draw], Tensor] | None = None,
+) -> Gan:
+    """Set ``generator`` against a discriminator of ``stacked`` images; see `relativistic_phases` for the rest."""
+    discriminator = ImageDiscriminator(
+        layout,
+        members=len(seeds),
+        n_classes=n_classes,
+        stacked=stacked,
+        channels=config.channels,
+        kind=preset_for(config.preset, layout, CPU),
+        precision=precision_for(config.precision, CPU),
+        translation=config.translation,
+        hole=config.hole,
+    )
+    networks = nn.ModuleDict({"generator": generator, "discriminator": discriminator})
+    for name, network in networks.items():
+        initialise(network, seeds, name)
+    adam = Adam(learning_rate=config.learning_rate, betas=(0.0, 0.9), final_share=config.final_share)
+    weight = {"gamma": config.gamma, "interval": config.penalty_interval}
+    return Gan(
+        networks=networks,
+        source=source,
+        phases=relativistic_phases(adam=adam, **weight, judged=judged, counts=counts),
+        stages=(Stage(steps=steps, batch=config.batch),),
+        averaged=("generator",),
+        generate=generate,
+        emit=emit,
+        half_life=config.half_life,
+    )

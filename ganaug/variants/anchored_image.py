@@ -10,7 +10,7 @@ differs within the classes with many images is carried over to those with few. I
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,19 +20,10 @@ from torch.nn import functional as F
 
 from ganaug.data.image_rows import ImageMember
 from ganaug.encode import ImageLayout
-from ganaug.gan import Adam, Draw, Gan, Stage, Tensors
-from ganaug.image_game import (
-    AutoPrecision,
-    ImageDiscriminator,
-    Preset,
-    emit,
-    generate,
-    precision_for,
-    preset_for,
-    relativistic_phases,
-)
+from ganaug.gan import Draw, Gan, Tensors
+from ganaug.image_game import GameConfig, compose, precision_for, preset_for, settle
 from ganaug.image_sources import ImageAnchors
-from ganaug.nets import MemberEmbedding, MemberLinear, initialise
+from ganaug.nets import MemberEmbedding, MemberLinear
 from ganaug.nets.conv import MemberConv2d
 from ganaug.nets.images import Decoder, Encoder, coarse_size, levels_of, widths_of
 
@@ -47,47 +38,19 @@ CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(GameConfig):
     """Settings of the anchored image GAN."""
 
     steps: int = 200
     """Training steps, at least 0; 0 leaves the untrained start, which repeats real images."""
-    batch: int = 64
-    """Images of a step, classes drawn in proportion to the root of their number."""
-    preset: Preset = "auto"
-    """Blocks of both networks: ``"strided"`` convolutions, small enough for a processor, or ``"residual"`` ones for a
-    graphics card; ``"auto"`` takes residual ones on CUDA from 32 pixels on."""
-    precision: AutoPrecision = "auto"
-    """Numbers that the convolutions compute with in training; ``"auto"`` takes bfloat16 on CUDA. Weights, losses and
-    penalties are float32, and so is sampling."""
-    channels: int = 32
-    """Channels of the finest level; each coarser one has twice as many, eight times at most."""
     noise: int = 32
     """Dimensions of the noise."""
     reach: float = 0.35
     """Largest shift, turn or stretch, as a share of half the image; local bends reach half as far."""
     residual: float = 0.5
     """Largest change of a pixel after the bending; black to white is 2."""
-    learning_rate: float = 1e-3
-    """Of both networks."""
-    gamma: float = 1.0
-    """Weight of R1 and R2."""
-    penalty_interval: int = 8
-    """Steps between two penalties (lazy regularisation, Karras et al. 2019, arXiv 1912.04958)."""
-    translation: float = 0.125
-    """Largest move of what the discriminator sees, as a share of the image."""
-    hole: float = 0.0
-    """Side of the hole cut into what the discriminator sees, as a share of the image."""
-    half_life: float = 50.0
-    """Half-life of the averaged weights, in steps."""
     max_anchors: int = 2048
     """Real images that are kept of a class, at most."""
-
-
-def settle(config: Config, layout: ImageLayout, device: torch.device) -> Config:
-    """Return ``config`` with the preset and the precision that fit the size and the device."""
-    preset, precision = preset_for(config.preset, layout, device), precision_for(config.precision, device)
-    return replace(config, preset=preset, precision=precision)
 
 
 def make_source(
@@ -164,37 +127,6 @@ def _has_others(draw: Draw) -> Tensor:
 
 def build(config: Config, layout: ImageLayout, source: ImageAnchors, *, n_classes: int, seeds: Sequence[int]) -> Gan:
     """Compose the GAN of ``len(seeds)`` members."""
-    shape: dict[str, Any] = {"members": len(seeds), "n_classes": n_classes}
-    networks = nn.ModuleDict(
-        {
-            "generator": _Generator(config, layout, **shape),
-            "discriminator": ImageDiscriminator(
-                layout,
-                stacked=2,
-                channels=config.channels,
-                kind=preset_for(config.preset, layout, CPU),
-                precision=precision_for(config.precision, CPU),
-                translation=config.translation,
-                hole=config.hole,
-                **shape,
-            ),
-        }
-    )
-    for name, network in networks.items():
-        initialise(network, seeds, name)
-    return Gan(
-        networks=networks,
-        source=source,
-        phases=relativistic_phases(
-            adam=Adam(learning_rate=config.learning_rate, betas=(0.0, 0.9)),
-            gamma=config.gamma,
-            interval=config.penalty_interval,
-            judged=_pairs,
-            counts=_has_others,
-        ),
-        stages=(Stage(steps=config.steps, batch=config.batch),),
-        averaged=("generator",),
-        generate=generate,
-        emit=emit,
-        half_life=config.half_life,
-    )
+    generator = _Generator(config, layout, members=len(seeds), n_classes=n_classes)
+    shape: dict[str, Any] = {"steps": config.steps, "n_classes": n_classes, "seeds": seeds}
+    return compose(config, generator, layout, source, **shape, stacked=2, judged=_pairs, counts=_has_others)
