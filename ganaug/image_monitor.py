@@ -96,7 +96,7 @@ def _by_class(member: ImageMember, n_classes: int, device: torch.device) -> list
     found = []
     for c in range(n_classes):
         own = np.flatnonzero(member.labels == c)[:1000]
-        found.append(_small(as_floats(torch.from_numpy(np.ascontiguousarray(member.pixels[own])).to(device))))
+        found.append(_small(as_floats(torch.from_numpy(np.ascontiguousarray(member.read(own))).to(device))))
     return found
 
 

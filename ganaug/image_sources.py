@@ -62,7 +62,7 @@ class ImageAnchors:
                 own = np.flatnonzero(member.labels == c)
                 if len(own) > most:
                     own = np.sort(seeding.numpy_rng(seed, "anchors", c).choice(own, most, replace=False))
-                pixels.append(member.pixels[own])
+                pixels.append(member.read(own))
                 count[m, c] = len(own)
         return cls._of(np.concatenate(pixels), count, noise)
 

@@ -5,6 +5,7 @@ Shape legend: M members, N images of all members together, B images of a batch, 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,17 +18,28 @@ __all__ = ["ImageMember", "ImageRows", "as_floats"]
 
 @dataclass(frozen=True, kw_only=True)
 class ImageMember:
-    """One fit's images: ``pixels`` uint8 ``(n, H, W, C)``, perhaps memory-mapped, and class codes ``labels (n,)``."""
+    """One fit's images, which stay where they are, perhaps memory-mapped, until they are drawn."""
 
     pixels: np.ndarray
+    """uint8 ``(N, H, W, C)``."""
     labels: np.ndarray
+    """Class codes of the member's own images ``(n,)``."""
+    rows: np.ndarray | None = None
+    """Which of ``pixels`` they are ``(n,)``; None: all."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, index: np.ndarray) -> ImageMember:
-        """Return the images ``index``."""
-        return ImageMember(pixels=self.pixels[index], labels=self.labels[index])
+        """Return the images ``index``, without a copy of them."""
+        return ImageMember(pixels=self.pixels, labels=self.labels[index], rows=self._at(index))
+
+    def read(self, index: np.ndarray) -> np.ndarray:
+        """Return the pixels of the images ``index``."""
+        return self.pixels[self._at(index)]
+
+    def _at(self, index: np.ndarray) -> np.ndarray:
+        return index if self.rows is None else self.rows[index]
 
 
 def as_floats(pixels: Tensor) -> Tensor:
@@ -39,15 +51,23 @@ def as_floats(pixels: Tensor) -> Tensor:
     return (pixels.float() / 127.5 - 1).movedim(-1, -3)
 
 
+def _shared(pixels: np.ndarray) -> Tensor:
+    """Return an array as a tensor on the same memory, also where that cannot be written to: nothing here writes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(pixels)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImageRows:
-    """Images as bytes, sorted by member and class.
+    """Images as bytes, and in what order they lie by member and class.
 
-    **Shape:** ``pixels (N, H, W, C) uint8``; ``start, count (M, n_classes) int64``: where a class of a member begins
-    and how many images it has.
+    **Shape:** ``pixels (N, H, W, C) uint8``, perhaps memory-mapped; ``order (n,)`` points into it; ``start, count
+    (M, n_classes) int64``: where in the order a class of a member begins and how many images it has.
     """
 
     pixels: Tensor
+    order: Tensor
     start: Tensor
     count: Tensor
     power: float = 0.5
@@ -56,12 +76,16 @@ class ImageRows:
     @classmethod
     def pack(cls, members: Sequence[ImageMember], *, n_classes: int, power: float = 0.5) -> ImageRows:
         """Put the images of every member into one tensor."""
-        ordered = [member.take(np.argsort(member.labels, kind="stable")).pixels for member in members]
         count = np.stack([np.bincount(member.labels, minlength=n_classes) for member in members])
         ends = np.cumsum(count).reshape(count.shape)
-        pixels = ordered[0] if len(ordered) == 1 else np.concatenate(ordered)
+        sorted_ = [member.take(np.argsort(member.labels, kind="stable")) for member in members]
+        if len(members) == 1:
+            pixels, order = sorted_[0].pixels, sorted_[0].rows
+        else:
+            pixels, order = np.concatenate([m.read(np.arange(len(m))) for m in sorted_]), np.arange(count.sum())
         return cls(
-            pixels=torch.from_numpy(np.ascontiguousarray(pixels)),
+            pixels=_shared(pixels),
+            order=torch.from_numpy(np.asarray(order, np.int64)),
             start=torch.from_numpy(ends - count),
             count=torch.from_numpy(count.astype(np.int64)),
             power=power,
@@ -74,7 +98,7 @@ class ImageRows:
 
     def to(self, device: torch.device) -> ImageRows:
         """Return the images on ``device``."""
-        return replace(self, **{k: getattr(self, k).to(device) for k in ("pixels", "start", "count")})
+        return replace(self, **{k: getattr(self, k).to(device) for k in ("pixels", "order", "start", "count")})
 
     def classes(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw ``n`` classes a member ``(M, n)``."""
@@ -88,4 +112,5 @@ class ImageRows:
         """Return ``n`` images a member ``(M, n, C, H, W)`` in [-1, 1] and their classes ``(M, n)``."""
         y = self.classes(n, rng)
         u = torch.rand(y.shape, generator=rng, device=y.device, dtype=torch.float64)
-        return as_floats(self.pixels[self.start.gather(1, y) + (u * self.count.gather(1, y)).long()]), y
+        at = self.start.gather(1, y) + (u * self.count.gather(1, y)).long()
+        return as_floats(self.pixels[self.order[at]]), y

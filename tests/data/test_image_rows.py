@@ -81,5 +81,7 @@ def test_memory_mapped_pixels_that_cannot_be_written_are_taken() -> None:
     pixels.flags.writeable = False
     one = ImageMember(pixels=pixels, labels=np.array([1, 0, 1, 0]))
     held = ImageRows.pack([one], n_classes=2)
-    assert held.pixels[:, 0, 0, 0].tolist() == [6, 18, 0, 12]
-    assert len(one.take(np.array([2, 0]))) == 2
+    assert held.pixels[held.order][:, 0, 0, 0].tolist() == [6, 18, 0, 12]
+    assert held.pixels.data_ptr() == pixels.ctypes.data  # they stay where they are
+    kept = one.take(np.array([2, 0])).take(np.array([1]))
+    assert kept.labels.tolist() == [1] and kept.read(np.array([0]))[0, 0, 0, 0] == 0
