@@ -18,7 +18,20 @@ from torch import Tensor
 
 from ganaug.errors import ConfigError
 
-__all__ = ["agreed", "all_alike", "average_", "copy_first_", "is_first", "rank", "shard", "start", "sum_", "world"]
+__all__ = [
+    "agreed",
+    "all_alike",
+    "asked",
+    "average_",
+    "copy_first_",
+    "is_first",
+    "rank",
+    "require_alone",
+    "shard",
+    "start",
+    "sum_",
+    "world",
+]
 
 BUCKET = 2**24
 """Numbers that are sent at once, about."""
@@ -35,7 +48,7 @@ def start(device: Any = "auto") -> Any:
     ConfigError
         The environment names several processes and not which of them this is, or there are not cards for all.
     """
-    if world() == 1 and int(os.environ.get("WORLD_SIZE") or 1) < 2:
+    if not asked():
         return device
     place = _place(device)
     if not dist.is_initialized():
@@ -48,6 +61,20 @@ def start(device: Any = "auto") -> Any:
         dist.init_process_group("gloo" if place.type == "cpu" else "cpu:gloo,cuda:nccl")
         atexit.register(_leave)
     return place
+
+
+def asked() -> bool:
+    """Tell whether this is one of several processes, started already or about to be."""
+    return world() > 1 or int(os.environ.get("WORLD_SIZE") or 1) > 1
+
+
+def require_alone(what: str) -> None:
+    """Raise `ConfigError` where this is one of several processes, each of which would do ``what`` and write it."""
+    if asked():
+        raise ConfigError(
+            f"{what} runs in one process, however WORLD_SIZE={os.environ.get('WORLD_SIZE')}: train a generator with "
+            "several by `torchrun -m ganaug train`, or unset WORLD_SIZE"
+        )
 
 
 def _place(device: Any) -> torch.device:

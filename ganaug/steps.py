@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ganaug import seeding, variants
+from ganaug import distributed, seeding, variants
 from ganaug.arrays import plain, typed
 from ganaug.data import TableData
 from ganaug.errors import ArtefactError, DataWarning
@@ -105,6 +105,7 @@ def begin(data: Any, request: Request, *, out: Any = None, progress: Progress = 
     OutputError
         The folder cannot be written to, or holds something else.
     """
+    distributed.require_alone("a run that augments")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
         rows = request.read(data)

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from sklearn.datasets import load_iris
 
+import ganaug
 from ganaug import Synthesizer, distributed
 from ganaug.errors import ConfigError
 from ganaug.gan import Draw
@@ -155,3 +156,9 @@ def test_the_parts_of_a_batch_are_the_batch() -> None:
     assert torch.equal(torch.cat([p.uniform(2) for p in parts], 1), whole().uniform(2))
     assert torch.cat([p.previous()[1] for p in parts], 1)[0].tolist() == [5, 0, 1, 2, 3, 4]
     assert torch.equal(torch.cat([p.previous()[0] for p in parts], 1), whole().real.roll(1, dims=1))
+
+
+def test_a_run_that_augments_refuses_to_be_one_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match=r"runs in one process, however WORLD_SIZE=2: .*torchrun -m ganaug train"):
+        ganaug.augment(load_iris(as_frame=True).frame, target="target", progress=False)
