@@ -9,6 +9,9 @@ from pydantic import ValidationError
 from flows.augment import augment
 from flows.parameters import AugmentRequest
 from ganaug import variants
+from ganaug.data.image_pixels import MAX_SIDE, MIN_SIDE
+from ganaug.image_options import ImageOptions
+from ganaug.transforms import TRANSFORMS
 
 
 def ask(**options: object) -> AugmentRequest:
@@ -39,12 +42,27 @@ def test_the_page_gets_a_form_with_a_sentence_and_a_place_for_every_field() -> N
         {"sampling_strategy": 1.5},
         {"sampling_strategy": {"rare": -1}},
         {"data": ""},
+        {"image_size": [4, 32]},
+        {"image_size": [32, 129]},
+        {"image_size": [32]},
+        {"transforms": ["turn"]},
+        {"skip_unreadable": "perhaps"},
     ],
     ids=str,
 )
 def test_a_wrong_value_is_refused_before_anything_starts(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         ask(**wrong)
+
+
+def test_the_form_asks_about_images_in_the_library_s_words() -> None:
+    fields = parameter_schema(augment).definitions["AugmentRequest"]["properties"]
+    named = [name for name, field in fields.items() if field["description"].startswith("Images:")]
+    assert named == ["image_size", "split", "transforms", "skip_unreadable"]
+    assert get_args(get_args(AugmentRequest.model_fields["transforms"].annotation)[0]) == TRANSFORMS
+    assert ask().to_library().images == ImageOptions(), "what nobody said means nothing, and suits a table as well"
+    side = fields["image_size"]["anyOf"][0]["prefixItems"][0]
+    assert (side["minimum"], side["maximum"]) == (MIN_SIDE, MAX_SIDE)
 
 
 @pytest.mark.parametrize("strategy", ["policy", "auto", 0.5, {"rare": 25}], ids=str)
