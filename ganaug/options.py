@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ganaug.errors import ConfigError, OutputError
-from ganaug.image_options import ImageOptions
+
+if TYPE_CHECKING:
+    from ganaug.image_options import ImageOptions
 
 __all__ = [
     "Data",
@@ -157,6 +159,8 @@ def images_of(size: str | None, split: str | None, transforms: str, skip_unreada
     >>> images_of("28x32", None, "shift", False).size
     (28, 32)
     """
+    from ganaug.image_options import ImageOptions
+
     found = None if size is None else re.fullmatch(r"(\d+)\s*[x,]\s*(\d+)", size.strip())
     if size is not None and found is None:
         raise ConfigError(f"--image-size wants HEIGHTxWIDTH, such as 32x32, however: {size!r}")

@@ -260,11 +260,12 @@ def test_groups_and_identifiers_reach_policy_and_check(frame, monkeypatch):
     none = Choice(index=0, candidate=CANDIDATES[0], expected=0.0, standard_error=0.0, margin=0.0, reason="")
     asked = {}
     monkeypatch.setattr(plans, "select", lambda *_, **options: asked.update(select=options) or none)
-    monkeypatch.setattr(steps, "measure_effect", lambda *_, **options: asked.update(check=options) or effect("helps"))
+    checked = lambda rows, **options: asked.update(check=options | {"rows": rows}) or effect("helps")  # noqa: E731
+    monkeypatch.setattr(steps, "measure_effect", checked)
     augment(frame.assign(number=range(100)), groups=np.arange(100) // 2, id_columns=["number"], check=True)
     for options in asked.values():
         np.testing.assert_array_equal(options["groups"], np.arange(100) // 2)
-    assert asked["check"]["id_columns"] == ["number"]
+    assert asked["check"]["rows"].schema.id_columns == ["number"]
 
 
 # ------------------------------------------------------------------------------------------------------ the run folder
@@ -430,7 +431,9 @@ def test_save_keeps_what_was_measured(frame, tmp_path, verdict_is):
 
 def test_an_unknown_variant_is_refused_and_the_known_ones_are_listed(frame):
     for call in (augment, ganaug.fit):
-        with pytest.raises(ConfigError, match="unknown variant 'ctgan'; known are: auto, anchored, wgan_gp"):
+        with pytest.raises(
+            ConfigError, match="unknown variant 'ctgan'; known are: auto, anchored, anchored_image, r3gan, wgan_gp"
+        ):
             call(frame, target="state", variant="ctgan")
 
 

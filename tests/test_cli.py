@@ -9,10 +9,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from ganaug import __version__, options, plans, steps, variants
+from ganaug import __version__, options, steps, variants
 from ganaug.cli import main
 from ganaug.evaluate.effect import Effect
-from ganaug.policy import CANDIDATES, Choice
 
 COMMANDS = ("augment", "train", "sample", "check", "inspect", "demo")
 
@@ -161,15 +160,11 @@ def test_check_for_real(csv, capsys):
 
 
 def test_demo_augments_a_real_table(tmp_path, capsys, monkeypatch):
-    choice = Choice(
-        index=1, candidate=CANDIDATES[1], expected=0.1, standard_error=0.01, margin=0.05, reason="it gained"
-    )
-    monkeypatch.setattr(plans, "select", lambda *_, **__: choice)
     monkeypatch.setattr(steps, "measure_effect", lambda *_, **__: _effect("helps"))
     assert quick("demo", "-o", tmp_path / "demo") == 0
     text = capsys.readouterr().out
     assert text.startswith("200 rows, 30 features: 180 benign, 20 malignant")
-    assert "16 synthetic rows were added (16 of malignant), chosen by the policy: it gained." in text
+    assert "70 synthetic rows were added (70 of malignant), as asked." in text
     assert (tmp_path / "demo" / "report.html").stat().st_size > 10_000
 
 
