@@ -69,6 +69,7 @@ def test_flat_images_come_back_flat_and_are_learnt_as_images(shape: Any, drawn: 
 
 def test_flat_images_in_a_frame_or_lists(drawn: np.ndarray) -> None:
     frame = pd.DataFrame(FLAT.astype(np.int64), columns=[f"pixel{i}" for i in range(64)])
+    frame["pixel0"] = frame["pixel0"].astype(float)
     images, labels = sampler(image_shape=(8, 8)).fit_resample(frame, pd.Series(Y, name="digit"))
     assert images.dtypes.to_dict() == frame.dtypes.to_dict() and labels.name == "digit"
     pd.testing.assert_frame_equal(images.iloc[:57], frame)
