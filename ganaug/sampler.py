@@ -243,7 +243,7 @@ class GANSampler(BaseSampler):
     def _flat(self, images: np.ndarray, X: Any) -> Any:
         """Return images in the form of the rows ``X`` that were given flat."""
         flat = images.reshape(len(images), *X.shape[1:])
-        return pd.DataFrame(flat, columns=X.columns).astype(X.dtypes) if isinstance(X, pd.DataFrame) else flat
+        return pd.DataFrame(flat, columns=X.columns) if isinstance(X, pd.DataFrame) else flat
 
     def _more_tags(self):
         return {"X_types": ["2darray", "string", "sparse", "dataframe"], "allow_nan": True}

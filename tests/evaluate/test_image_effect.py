@@ -74,5 +74,5 @@ def test_test_images_of_their_own_and_groups(scarce):
 
 
 def test_transforms_are_checked(scarce):
-    with pytest.raises(ConfigError, match="some of shift, crop, flip"):
+    with pytest.raises(ConfigError, match="of shift, crop, flip, however: turn"):
         measure_effect(scarce, augmenter="random_oversampling", images={"transforms": ("turn",)}, **QUICK)
