@@ -104,6 +104,7 @@ def _root(
     "- `ganaug augment bank.csv -t default -o augmented`\n"
     "- `ganaug augment bank.csv -t default -o augmented --check thorough --result bank-augmented.csv`\n"
     "- `ganaug augment bank.csv -t default -o augmented --rows yes=2000` — this many, whatever the check says\n"
+    "- `ganaug augment scans/ -o augmented --image-size 32x32` — images, a sub-folder a class\n"
 )
 def augment(
     data: Data,
@@ -236,6 +237,7 @@ def train(
     epilog="**Examples**\n\n"
     "- `ganaug sample generator -n 1000 -o rows` — classes as frequent as in the data\n"
     "- `ganaug sample generator --rows yes=500 --rows no=100 -o rows`\n"
+    "- `ganaug sample generator -n 100 -o pictures --format folder` — images as PNG files\n"
 )
 def sample(
     generator: Annotated[

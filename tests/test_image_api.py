@@ -52,7 +52,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.getbasetemp() / "images0" / "digits"
 
 
-# ------------------------------------------------------------------------------------------------ what comes back
 @pytest.mark.parametrize(
     "make",
     [
@@ -210,7 +209,6 @@ def test_a_generator_that_is_shown_is_a_few_lines() -> None:
     assert len(repr(ganaug.fit((X, Y), variant=FEW, random_state=0, progress=False))) < 3000
 
 
-# ------------------------------------------------------------------------------------------------ policy and check
 @pytest.mark.parametrize(("index", "added"), [(0, 0), (1, 1)])
 def test_the_policy_s_amount_is_added_and_none_leaves_the_data_equal(
     monkeypatch: pytest.MonkeyPatch, index: int, added: int
@@ -249,7 +247,6 @@ def test_groups_an_image_reach_policy_and_check(monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_array_equal(asked["groups"], np.arange(38) // 2)
 
 
-# ------------------------------------------------------------------------------------------------------- bad input
 TABLE = X.reshape(38, 64), Y
 
 
