@@ -21,6 +21,7 @@ from rich.console import Console
 from flows import tasks
 from flows.parameters import AugmentRequest
 from ganaug.errors import ArtefactError, ConfigError, DataError, OutputError
+from ganaug.options import ImageSize, SkipUnreadable, Split, Transforms, images_of
 
 __all__ = ["augment", "main", "run"]
 
@@ -90,13 +91,23 @@ def main(
     check: Annotated[str, typer.Option(help="none, quick or thorough.")] = "quick",
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    image_size: ImageSize = None,
+    split: Split = None,
+    transforms: Transforms = "shift,crop",
+    skip_unreadable: SkipUnreadable = False,
 ) -> None:
     """Run the flow once, here."""
-    options = {"target": target, "sampling_strategy": strategy, "variant": variant, "check": check}
+    options: dict[str, Any] = {"target": target, "sampling_strategy": strategy, "variant": variant, "check": check}
     try:
+        images = images_of(image_size, split, transforms, skip_unreadable)
+        options |= {"image_size": images.size, "split": split, "transforms": list(images.transforms)}
+        options |= {"skip_unreadable": skip_unreadable}
         request = AugmentRequest.model_validate(
             {"data": data, "out": out, "random_state": seed, "device": device, **options}
         )
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
     except ValidationError as error:
         for fault in error.errors():
             print(f"error: {fault['loc'][0]}: {fault['msg']}", file=sys.stderr)

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import typer
 from PIL import Image
 from prefect.client.orchestration import get_client
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+import flows.augment as module
 from flows import tasks
 from flows.augment import augment, run
 from flows.parameters import AugmentRequest
@@ -135,3 +137,20 @@ def test_images_that_change_while_a_run_goes_on_are_refused(images: Path) -> Non
     Image.fromarray(255 - X[0, ..., 0]).save(next(iter(sorted((images / "two").iterdir()))))
     with pytest.raises(ValueError, match="differs in data"):
         tasks.choose.fn(ask(images))
+
+
+def test_the_shell_asks_for_images_in_the_words_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[AugmentRequest] = []
+    monkeypatch.setattr(module, "run", lambda request: asked.append(request) or 0)
+    with pytest.raises(typer.Exit) as done:
+        module.main("scans", "out", image_size="16x24", split="val", transforms="flip", skip_unreadable=True)
+    images = asked[0].to_library().images
+    assert done.value.exit_code == 0
+    assert (images.size, images.split, images.transforms, images.skip_unreadable) == ((16, 24), "val", ("flip",), True)
+
+
+def test_a_wrong_size_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as done:
+        module.main("scans", "out", image_size="16")
+    assert done.value.exit_code == 2
+    assert "--image-size wants HEIGHTxWIDTH, such as 32x32, however: '16'" in capsys.readouterr().err
