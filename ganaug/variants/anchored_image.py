@@ -10,7 +10,7 @@ differs within the classes with many images is carried over to those with few. I
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganaug import image_game
 from ganaug.data.image_rows import ImageMember
 from ganaug.encode import ImageLayout
 from ganaug.gan import Draw, Gan, Tensors
-from ganaug.image_game import GameConfig, compose, precision_for, preset_for, settle
+from ganaug.image_game import GameConfig, compose, precision_for, preset_for
 from ganaug.image_sources import ImageAnchors
 from ganaug.nets import MemberEmbedding, MemberLinear
 from ganaug.nets.conv import MemberConv2d
@@ -34,6 +35,8 @@ KEEPS_ROWS = True
 MODALITY = "images"
 
 SLOPE = 0.2
+SMALL = 16
+"""Pixels of the longer side up to which images are small."""
 CPU = torch.device("cpu")
 
 
@@ -41,8 +44,9 @@ CPU = torch.device("cpu")
 class Config(GameConfig):
     """Settings of the anchored image GAN."""
 
-    steps: int = 200
-    """Training steps, at least 0; 0 leaves the untrained start, which repeats real images."""
+    steps: int | None = None
+    """Training steps, at least 0; 0 leaves the untrained start, which repeats real images. None: 500 for images of up
+    to 16 pixels a side, which are cheap and in which a pixel is much, and 200 for others."""
     noise: int = 32
     """Dimensions of the noise."""
     reach: float = 0.35
@@ -51,6 +55,17 @@ class Config(GameConfig):
     """Largest change of a pixel after the bending; black to white is 2."""
     max_anchors: int = 2048
     """Real images that are kept of a class, at most."""
+
+
+def settle(config: Config, layout: ImageLayout, device: torch.device) -> Config:
+    """Return ``config`` with the steps, the preset and the precision that fit the size and the device."""
+    return replace(image_game.settle(config, layout, device), steps=_steps(config, layout))
+
+
+def _steps(config: Config, layout: ImageLayout) -> int:
+    if config.steps is not None:
+        return config.steps
+    return 500 if max(layout.height, layout.width) <= SMALL else 200
 
 
 def make_source(
@@ -128,5 +143,5 @@ def _has_others(draw: Draw) -> Tensor:
 def build(config: Config, layout: ImageLayout, source: ImageAnchors, *, n_classes: int, seeds: Sequence[int]) -> Gan:
     """Compose the GAN of ``len(seeds)`` members."""
     generator = _Generator(config, layout, members=len(seeds), n_classes=n_classes)
-    shape: dict[str, Any] = {"steps": config.steps, "n_classes": n_classes, "seeds": seeds}
+    shape: dict[str, Any] = {"steps": _steps(config, layout), "n_classes": n_classes, "seeds": seeds}
     return compose(config, generator, layout, source, **shape, stacked=2, judged=_pairs, counts=_has_others)

@@ -108,8 +108,16 @@ def test_on_a_graphics_card_large_images_take_residual_blocks_and_bfloat16() -> 
         for side, preset in ((28, "strided"), (32, "residual")):
             settled = variants.settle(name, module.Config(), ImageLayout(3, side, 64), cuda)
             assert (settled.preset, settled.precision) == (preset, "bfloat16")
-        given = module.Config(preset="strided", precision="float32")
+        given = module.Config(preset="strided", precision="float32", steps=7)
         assert variants.settle(name, given, ImageLayout(3, 64, 64), cuda) == given
+
+
+@pytest.mark.parametrize(("height", "width", "steps"), [(8, 8, 500), (16, 12, 500), (16, 17, 200), (28, 28, 200)])
+def test_small_images_are_trained_for_longer(height: int, width: int, steps: int) -> None:
+    config = variants.settle(
+        "anchored_image", anchored_image.Config(), ImageLayout(1, height, width), torch.device("cpu")
+    )
+    assert config.steps == steps
 
 
 def test_r3gan_keeps_no_training_image(tmp_path: Path) -> None:
