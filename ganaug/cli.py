@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from ganaug import __version__
-from ganaug.errors import ConfigError
+from ganaug.errors import ConfigError, TrainingError
 from ganaug.options import (
     Data,
     Device,
@@ -78,7 +78,8 @@ app = typer.Typer(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; the console script ``ganaug`` calls this.
 
-    Exits with status 0, or 2 for bad input (one sentence on standard error), or 1 when interrupted.
+    Exits with status 0; 2 for bad input (one sentence on standard error); 1 when interrupted, or when a training came
+    to nothing (one sentence, too).
     """
     try:
         with one_line_warnings():
@@ -88,6 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         say("error", str(error))
         sys.exit(2)
+    except TrainingError as error:
+        if os.environ.get("GANAUG_TRACEBACK"):
+            raise
+        say("error", str(error))
+        sys.exit(1)
 
 
 @app.callback(invoke_without_command=True)

@@ -11,6 +11,7 @@ import pytest
 
 from ganaug import __version__, options, steps, variants
 from ganaug.cli import main
+from ganaug.errors import TrainingError
 from ganaug.evaluate.effect import Effect
 
 COMMANDS = ("augment", "train", "sample", "check", "inspect", "demo")
@@ -274,3 +275,12 @@ def test_the_console_script_is_the_command_line(csv):
     done = subprocess.run([sys.executable, "-c", code, "inspect", str(csv) + "x"], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: '{csv}x' does not exist; check the path") and done.stderr.count("\n") == 1
+
+
+def test_a_training_that_comes_to_nothing_ends_with_status_1_and_one_sentence(csv, tmp_path, capsys, monkeypatch):
+    def collapse(*_, **__):
+        raise TrainingError("the generator has collapsed; try another seed")
+
+    monkeypatch.setattr("ganaug.api.fit", collapse)
+    assert run("train", csv, "-t", "ill", "-o", tmp_path / "out") == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "error: the generator has collapsed; try another seed"
