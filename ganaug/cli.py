@@ -129,8 +129,8 @@ def augment(
         str,
         typer.Option(
             metavar="WORD",
-            help="How many rows: policy (chosen on your data, perhaps none), auto, minority, not minority, all, or a "
-            "ratio up to 1. Without a target: a number of rows.",
+            help="How many rows: policy (chosen on your data, perhaps none), auto, minority, not minority, all, or, "
+            "of two classes, a ratio up to 1. Without a target: a number of rows.",
         ),
     ] = "policy",
     rows: Annotated[
@@ -266,7 +266,10 @@ def sample(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Draw synthetic rows from a saved generator into Parquet files; memory does not grow with the rows."""
+    """Draw synthetic rows or images from a saved generator into Parquet or PNG files.
+
+    Memory does not grow with the rows.
+    """
     from ganaug.parquet import export_images, write_parquet
     from ganaug.runs import check_new_folder
     from ganaug.synthesizer import Synthesizer

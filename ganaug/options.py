@@ -186,7 +186,15 @@ def augmenter_of(name: str) -> Any:
     from imblearn import over_sampling
 
     known = {sampler.lower(): sampler for sampler in over_sampling.__all__}
-    return getattr(over_sampling, known[name.lower()])() if name.lower() in known else name
+    if name.lower() not in known:
+        return name
+    try:
+        return getattr(over_sampling, known[name.lower()])()
+    except TypeError as error:
+        raise ConfigError(
+            f"{known[name.lower()]} wants arguments that the command line cannot give; use smote, which is SMOTENC "
+            "where some columns are categories, or call ganaug.measure_effect from Python"
+        ) from error
 
 
 def result_of(path: Path | None, data: str) -> Path | None:

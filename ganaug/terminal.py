@@ -39,6 +39,16 @@ __all__ = [
 
 _STYLES = {"helps": "green", "better than nothing": "green", "harms": "red"}
 _KINDS = {"error": "red", "warning": "yellow", "info": "dim"}
+_OPTIONS = {
+    "skip_unreadable=True": "--skip-unreadable",
+    "size=(height, width)": "--image-size HxW",
+    "pass split=": "pass --split",
+    "pass target=": "pass --target",
+    "pass groups=": "pass --groups",
+    "id_columns=[]": "--id-columns ''",
+    "device='auto' or 'cpu'": "--device auto or cpu",
+}
+"""What messages of the library call an argument -> what the command line calls it."""
 
 
 def verdict_style(verdict: str) -> str:
@@ -99,7 +109,7 @@ def show_effect(console: Console, effect: Mapping[str, Any]) -> None:
 
 
 def _arm(arm: Mapping[str, Any], ours: str) -> list[str]:
-    name = f"{arm['label']} (ours)" if arm["name"] == ours else arm["label"]
+    name = f"{arm['label']} (judged)" if arm["name"] == ours else arm["label"]
     low, high = arm.get("low"), arm.get("high")
     interval = "" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
     return [name, _number(arm.get("score")), _number(arm.get("difference"), "+"), interval, arm.get("note") or ""]
@@ -123,7 +133,7 @@ def show_description(console: Console, description: Mapping[str, Any]) -> None:
         head = list(columns[0])
         show_rows(console, "Columns", head, ([column[name] for name in head] for column in columns))
     for warning in description.get("warnings", ()):
-        console.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False)
+        console.print(f"[yellow]warning:[/] {escape(_as_options(warning))}", highlight=False)
 
 
 def _line(value: Any) -> str:
@@ -181,7 +191,14 @@ def showing(quiet: bool) -> Iterator[bool]:
 def say(kind: str, text: str) -> None:
     """Print one line on standard error; ``kind`` is ``error``, ``warning`` or ``info``."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(f"[{_KINDS.get(kind, 'dim')}]{kind}:[/] {escape(' '.join(text.split()))}")
+    console.print(f"[{_KINDS.get(kind, 'dim')}]{kind}:[/] {escape(_as_options(' '.join(text.split())))}")
+
+
+def _as_options(text: str) -> str:
+    """Return a message of the library with Python's arguments named as the command line names them."""
+    for argument, option in _OPTIONS.items():
+        text = text.replace(argument, option)
+    return text
 
 
 def print_json(value: Mapping[str, Any]) -> None:

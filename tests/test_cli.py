@@ -145,7 +145,7 @@ def test_check_judges_samplers_by_name_and_shows_every_arm(csv, capsys, monkeypa
     assert type(asked["augmenter"]).__name__ == "SMOTE"
     assert asked["depth"] == "thorough" and asked["time_budget"] == 9 and asked["random_state"] == 0
     text = capsys.readouterr().out
-    assert "It no evidence." in text and "SMOTE (ours)" in text and "-0.020 to +0.060" in text
+    assert "It no evidence." in text and "SMOTE (judged)" in text and "-0.020 to +0.060" in text
     assert "could have seen: 0.100" in text
     assert quick("check", csv, "-t", "ill", "--json") == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "no evidence"
@@ -219,6 +219,7 @@ def _effect(verdict):
         ("train {csv} -t ill -o {here}", "is not empty"),
         ("sample {here} -o {out}", "synthesizer.json"),
         ("sample {here} -n 3 --rows 1=3 -o {out}", "give --number or --rows, not both"),
+        ("check {csv} -t ill --augmenter smotenc", "SMOTENC wants arguments that the command line cannot give; use"),
         ("check {csv} -t ill --augmenter gan", "unknown augmenter 'gan'; known are: policy"),
         ("check {csv} -t ill --depth deep", "depth must be one of quick, thorough"),
         ("inspect {no}", "does not exist"),

@@ -185,6 +185,7 @@ def test_check_for_real(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        ("inspect {broken}", "repair or remove them, or pass --skip-unreadable to leave them out"),
         ("augment {broken} -o {out}", "1 of 35 images of '{broken}' cannot be read: 'one/broken.png' (it is no image"),
         ("train {broken} -o {out}", "'one/broken.png'"),
         ("check {broken}", "'one/broken.png'"),

@@ -183,7 +183,7 @@ def test_not_checked_and_nothing_added_give_a_sensible_page(given, tmp_path):
     bare = {"summary": {}, "effect": None, "fidelity": None, "history": [], "provenance": {}}
     for synthetic in (None, given["synthetic"].slice(0, 0)):
         page = Page(write_report(tmp_path, **{**given, **bare, "synthetic": synthetic}).read_text("utf-8"))
-        assert "Not checked" in page.words and "was not measured (check=False)" in page.words
+        assert "Not checked" in page.words and "was not measured, as no check was asked for" in page.words
         assert "the data are as they were" in page.words
         assert page.tags.count("svg") == 1 and ("section", "class", "verdict open") in page.attributes
     assert (tmp_path / "report.md").read_text("utf-8").startswith("## Not checked")

@@ -55,7 +55,10 @@ def _named(name: str, rows: TableData, transforms: Sequence[str]) -> Ours:
         arm = make_arm(name, transforms=transforms)
         return Ours(name=f"{arm.name}*", label=f"{arm.label} (as augmenter)", arm=arm)
     known = ("policy", "auto", *variants.names(), *BUILT_IN)
-    raise ConfigError(f"unknown augmenter {name!r}; known are: {', '.join(known)}, or pass a sampler or a callable")
+    raise ConfigError(
+        f"unknown augmenter {name!r}; known are: {', '.join(known)}, or a sampler of imbalanced-learn (its name, on "
+        "the command line), or a callable"
+    )
 
 
 def _gan(augmenter: GanAugmenter, rows: TableData) -> Ours:

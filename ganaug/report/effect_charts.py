@@ -78,8 +78,10 @@ def class_chart(classes: Sequence[Mapping[str, Any]]) -> Markup:
 
 
 def training_chart(history: Sequence[Mapping[str, Any]], restored: int | None) -> Markup | None:
-    """Draw the losses and, if there is one, the monitor's score, with the restored step marked."""
+    """Draw the losses and the monitor's score, with the restored step marked; a score of 0 throughout says nothing."""
     series = _series(history)
+    if "score" in series and not any(series["score"][1]):
+        del series["score"]
     losses = {name: line for name, line in series.items() if name != "score"}
     panels = ([("losses", losses)] if losses else []) + (
         [("held-out score, lower is better", {"score": series["score"]})] if "score" in series else []

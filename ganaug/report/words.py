@@ -19,7 +19,9 @@ VERDICTS: dict[str, tuple[str, str]] = {
 """Verdict -> the words on its badge, and its tone. Only a win over every alternative is green."""
 
 NOT_CHECKED = ("Not checked", "open")
-NOT_CHECKED_SENTENCE = "Whether the synthetic rows help was not measured (check=False), so nothing is claimed about it."
+NOT_CHECKED_SENTENCE = (
+    "Whether the synthetic rows help was not measured, as no check was asked for, so nothing is claimed about it."
+)
 
 
 def verdict_of(effect: Mapping[str, Any] | None) -> dict[str, str]:
