@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ DRAWN_ROWS = 5000
 """Most synthetic rows that the fidelity is measured on."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Augmentation:
     """A table with the synthetic rows that help it, or without any where none do."""
 
@@ -52,7 +52,15 @@ class Augmentation:
     """What was done, in plain values: rows, synthetic rows by class, the decision in a sentence, seed, options."""
     report: Path | None
     """Where report.html lies, if something was written."""
-    run: Run = field(repr=False)
+    run: Run
+
+    def __repr__(self) -> str:
+        added = {entry["name"]: entry["synthetic"] for entry in self.summary["classes"] if entry["synthetic"]}
+        verdict = "not checked" if self.effect is None else repr(self.effect.verdict)
+        return (
+            f"Augmentation(rows={self.summary['rows']:_}, synthetic={added}, verdict={verdict}, "
+            f"variant={self.synthesizer.variant!r}, report={None if self.report is None else str(self.report)!r})"
+        )
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write everything to ``folder``, which must be absent or empty, and return it; all of it appears, or nothing.

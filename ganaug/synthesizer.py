@@ -36,24 +36,28 @@ __all__ = ["FORMAT", "Synthesizer"]
 FORMAT = 1
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Synthesizer:
     """Draws synthetic rows of the classes asked for. Made by `ganaug.fit`; saved and loaded without pickle."""
 
     schema: TableSchema | ImageSchema
-    encoder: AnyEncoder = field(repr=False)
+    encoder: AnyEncoder
     layout: AnyLayout
     """The layout that the networks were built for; the encoder's own may be narrower."""
     variant: str
     config: Any
-    weights: dict[str, torch.Tensor] = field(repr=False)
+    weights: dict[str, torch.Tensor]
     """State of the sampling networks, member axis of length 1."""
-    source: Source = field(repr=False)
+    source: Source
     class_counts: np.ndarray
     """Training rows of each class ``(n_classes,)``."""
     provenance: dict[str, Any]
-    history: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    history: list[dict[str, Any]] = field(default_factory=list)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def __repr__(self) -> str:
+        counts = dict(zip(self.schema.class_names(), self.class_counts.tolist(), strict=True))
+        return f"Synthesizer(variant={self.variant!r}, trained_on={counts}, device={str(self.device)!r})"
 
     def __post_init__(self) -> None:
         gan = variants.get(self.variant).build(
