@@ -139,7 +139,8 @@ def fit(
     """Fit a generator to a table or an image set; the parameters are those of `augment`.
 
     In a program that ``torchrun`` has started, its processes train together, each on a part of every batch; all return
-    the same synthesizer, and the first writes it.
+    the same synthesizer, and the first writes it. End such a program with `ganaug.distributed.leave()`: a process that
+    ends while others still talk to it may abort.
 
     Files written with ``out``: ``synthesizer.json`` and ``weights.safetensors`` in that folder, as
     `Synthesizer.save` writes them.

@@ -217,9 +217,10 @@ def train(
     from ganaug.api import fit
 
     place = distributed.start(device)
-    if not distributed.is_first():
+    first = distributed.is_first()
+    if not first:
         warnings.simplefilter("ignore")  # the first process says it
-    with showing(quiet or not distributed.is_first()) as bars:
+    with showing(quiet or not first) as bars:
         synthesizer = fit(
             data,
             target=target,
@@ -231,7 +232,8 @@ def train(
             progress=bars,
             out=out,
         )
-    if not distributed.is_first():
+    distributed.leave()
+    if not first:
         return
     if as_json:
         print_json({"out": str(out), "provenance": synthesizer.provenance})

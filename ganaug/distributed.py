@@ -25,6 +25,7 @@ __all__ = [
     "average_",
     "copy_first_",
     "is_first",
+    "leave",
     "rank",
     "require_alone",
     "shard",
@@ -59,7 +60,7 @@ def start(device: Any = "auto") -> Any:
                 "not set; start them with torchrun, or unset WORLD_SIZE"
             )
         dist.init_process_group("gloo" if place.type == "cpu" else "cpu:gloo,cuda:nccl")
-        atexit.register(_leave)
+        atexit.register(_leave_quietly)
     return place
 
 
@@ -91,7 +92,15 @@ def _place(device: Any) -> torch.device:
     return torch.device("cuda", local)
 
 
-def _leave() -> None:
+def leave() -> None:
+    """Part from the other processes, all at once: one that ends while others still talk to it takes them down."""
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
+
+
+def _leave_quietly() -> None:
+    """Part at the end of the program, where nobody may be there any more to wait for."""
     if dist.is_initialized():
         dist.destroy_process_group()
 

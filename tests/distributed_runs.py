@@ -98,6 +98,7 @@ def main(folder: Path) -> None:
     refused(folder, rank)
     (folder / f"agreed{rank}.txt").write_text(str(distributed.agreed(2**60 + rank)))
     checkpoints(folder, rank)
+    distributed.leave()
 
 
 if __name__ == "__main__":
