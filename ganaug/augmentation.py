@@ -152,8 +152,10 @@ def measure_fidelity(run: Run) -> Fidelity | ImageFidelity | None:
     The generator that the caller gets has seen every row, so that another one is fitted to four fifths of them.
     """
     images = isinstance(run.rows.schema, ImageSchema)
+    compare, read = (image_fidelity, ImageFidelity.from_json) if images else (fidelity, Fidelity.from_json)
 
     def make() -> Fidelity | ImageFidelity | None:
+        """Fit the other generator, draw from it, and compare."""
         if run.request.depth is None:
             return None
         table, schema = run.rows.table, run.rows.schema
@@ -169,10 +171,9 @@ def measure_fidelity(run: Run) -> Fidelity | ImageFidelity | None:
         )
         labels = np.sort(seeding.numpy_rng(run.seed, "fidelity").permutation(run.codes)[:DRAWN_ROWS])
         drawn = generator.sample_table(labels, seed=seeding.derive(run.seed, "fidelity"))
-        compare = image_fidelity if images else fidelity
         return compare(kept.table, table.take(pa.array(unseen)), drawn, schema, seed=run.seed)
 
-    return run.once_json("fidelity.json", make, ImageFidelity.from_json if images else Fidelity.from_json)
+    return run.once_json("fidelity.json", make, read)
 
 
 def report(run: Run) -> Path | None:

@@ -87,40 +87,23 @@ class _Residual(nn.Module):
         return x + self.leave(F.leaky_relu(self.mix(h), SLOPE))
 
 
-class _Down(nn.Module):
-    """Halve the size and change the channels."""
+class _Resize(nn.Module):
+    """Halve the size, or double it (``up``), and change the channels."""
 
-    def __init__(self, members: int, n_in: int, n_out: int, *, kind: Kind) -> None:
+    def __init__(self, members: int, n_in: int, n_out: int, *, kind: Kind, up: bool) -> None:
         super().__init__()
-        self.kind = kind
+        self.resize = upsample if up else downsample
         if kind == "strided":
-            self.conv = MemberConv2d(members, n_in, n_out, kernel=4, stride=2)
+            self.conv = MemberConv2d(members, n_in, n_out, kernel=4, stride=2, transposed=up)
+            self.blocks = None
         else:
             self.conv = MemberConv2d(members, n_in, n_out, kernel=1, bias=False)
             self.blocks = nn.Sequential(_Residual(members, n_out), _Residual(members, n_out))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.kind == "strided":
+        if self.blocks is None:
             return F.leaky_relu(self.conv(x), SLOPE)
-        return self.blocks(downsample(self.conv(x)))
-
-
-class _Up(nn.Module):
-    """Double the size and change the channels."""
-
-    def __init__(self, members: int, n_in: int, n_out: int, *, kind: Kind) -> None:
-        super().__init__()
-        self.kind = kind
-        if kind == "strided":
-            self.conv = MemberConv2d(members, n_in, n_out, kernel=4, stride=2, transposed=True)
-        else:
-            self.conv = MemberConv2d(members, n_in, n_out, kernel=1, bias=False)
-            self.blocks = nn.Sequential(_Residual(members, n_out), _Residual(members, n_out))
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.kind == "strided":
-            return F.leaky_relu(self.conv(x), SLOPE)
-        return self.blocks(upsample(self.conv(x)))
+        return self.blocks(self.resize(self.conv(x)))
 
 
 class Encoder(nn.Module):
@@ -149,7 +132,7 @@ class Encoder(nn.Module):
         self.stem = MemberConv2d(members, n_in, channels) if kind == "residual" else None
         first = n_in if self.stem is None else channels
         pairs = zip((first, *self.widths[:-1]), self.widths, strict=True)
-        self.down = nn.ModuleList(_Down(members, a, b, kind=kind) for a, b in pairs)
+        self.down = nn.ModuleList(_Resize(members, a, b, kind=kind, up=False) for a, b in pairs)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         h = fit_size(x, *self.size)
@@ -189,7 +172,7 @@ class Decoder(nn.Module):
         widths = widths_of(channels, levels)[::-1]
         extra = [0, *beside[:-1][::-1]] if beside else [0] * levels
         pairs = zip((n_in, *widths[:-1]), widths, extra, strict=True)
-        self.up = nn.ModuleList(_Up(members, a + more, b, kind=kind) for a, b, more in pairs)
+        self.up = nn.ModuleList(_Resize(members, a + more, b, kind=kind, up=True) for a, b, more in pairs)
         self.out = MemberConv2d(members, channels, n_out, zero=zero)
 
     def forward(self, h: Tensor, maps: Sequence[Tensor] = ()) -> Tensor:

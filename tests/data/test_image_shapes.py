@@ -230,8 +230,9 @@ def test_images_that_are_too_small_are_named(tmp_path: Path) -> None:
     "format", ["BMP", "DIB", "GIF", "PPM", "TGA", "TIFF", "ICO", "WEBP", "JPEG", "JPEG2000", "AVIF"]
 )
 def test_every_format_that_is_promised_is_read(tmp_path: Path, format: str) -> None:
-    if format not in {*Image.OPEN, *Image.SAVE} and not Image.init() and format not in Image.SAVE:
-        pytest.skip(f"this Pillow has no {format}")
+    Image.init()
+    if format not in Image.SAVE:
+        pytest.skip(f"this Pillow was built without {format}")
     image = smooth(16, 16)
     end = {"JPEG2000": "jp2", "TIFF": "tif"}.get(format, format.lower())
     for i in range(2):
