@@ -23,7 +23,7 @@ and `GANSampler`. The modules, in the order in which data take their way through
 - `request`, `plans`, `runs`, `steps`, `augmentation`, `api`: what is asked, how many rows that makes, a run's folder,
   its steps, its result, and the calls of one line
 - `sampler`: `GANSampler`, an imbalanced-learn sampler
-- `options`, `terminal`, `inspection`, `demo`, `cli`: the command line
+- `options`, `terminal`, `inspection`, `demo`, `commands`, `cli`: the command line
 """
 
 from __future__ import annotations

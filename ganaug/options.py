@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Data",
+    "Depth",
     "Device",
     "Groups",
     "IdColumns",
@@ -23,11 +24,15 @@ __all__ = [
     "Json",
     "Out",
     "Quiet",
+    "Result",
+    "RunFolder",
     "Scoring",
     "Seed",
     "SkipUnreadable",
     "Split",
+    "Strategy",
     "Target",
+    "Totals",
     "Transforms",
     "Variant",
     "augmenter_of",
@@ -108,6 +113,44 @@ Seed = Annotated[int, typer.Option(min=0, metavar="NUMBER", help="The same seed 
 Device = Annotated[str, typer.Option(metavar="NAME", help="Where networks run: auto, cpu or cuda.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, not tables for people.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+Strategy = Annotated[
+    str,
+    typer.Option(
+        metavar="WORD",
+        help="How many rows: policy (chosen on your data, perhaps none), auto, minority, not minority, all, or, "
+        "of two classes, a ratio up to 1. Without a target: a number of rows.",
+    ),
+]
+Result = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Also write real and synthetic rows together to this .csv or, images too, .parquet file.",
+        show_default=False,
+    ),
+]
+Depth = Annotated[
+    str, typer.Option(metavar="DEPTH", help="How closely to measure the effect: quick, thorough or none.")
+]
+RunFolder = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FOLDER",
+        show_default=False,
+        help="Where to write: a new or empty folder, or that of this very run, which then goes on.",
+    ),
+]
+Totals = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CLASS=NUMBER",
+        show_default=False,
+        help="How many rows a class is to have, real and synthetic together; repeat for more classes.",
+    ),
+]
 
 
 def strategy_of(strategy: str, rows: Sequence[str] | None) -> Any:
