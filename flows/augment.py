@@ -15,13 +15,16 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
+from prefect.tasks import Task
 from pydantic import ValidationError
 from rich.console import Console
 
 from flows import tasks
+from flows.lineage import asset_of
 from flows.parameters import AugmentRequest
 from ganaug.errors import ArtefactError, ConfigError, DataError, OutputError
 from ganaug.options import ImageSize, SkipUnreadable, Split, Transforms, images_of
+from ganaug.storage import join
 
 __all__ = ["augment", "main", "run"]
 
@@ -46,24 +49,39 @@ def augment(request: AugmentRequest) -> State[dict[str, Any]]:
     sentence; it is named after what is wrong where the input cannot be used. The result has the manifest of every
     step: ``data``, ``plan``, ``effect``, ``synthesizer``, ``synthetic`` (the Parquet files) and ``report``.
 
-    Files written to ``request.out``: see `ganaug.Augmentation.save`.
+    Files written to ``request.out``, or to a folder of the run's own in ``request.publish_to``/runs: see
+    `ganaug.Augmentation.save`.
     """
     logging.getLogger("ganaug").setLevel(logging.INFO)
     try:
-        data = tasks.read(request)
-        plan = tasks.choose(request, wait_for=[data])
-        effect = tasks.check(request, wait_for=[data])
-        synthesizer = tasks.train(request, wait_for=[data])
-        synthetic = tasks.sample(request, wait_for=[plan, effect, synthesizer])
-        report = tasks.report(request, wait_for=[synthetic])
+        done = _take_steps(request)
     except tuple(REFUSALS) as error:
         name = next(name for kind, name in REFUSALS.items() if isinstance(error, kind))
         return Failed(name=name, message=str(error), data=error)
-    done = {"data": data, "plan": plan, "effect": effect}
-    done |= {"synthesizer": synthesizer, "synthetic": synthetic, "report": report}
+    effect = done["effect"]
     if effect is None:
-        return Completed(name="Augmented", message=report["decision"], data=done)
+        return Completed(name="Augmented", message=done["report"]["decision"], data=done)
     return Completed(name=effect["verdict"].capitalize(), message=effect["sentence"], data=done)
+
+
+def _take_steps(request: AugmentRequest) -> dict[str, Any]:
+    """Take the steps, and return their manifests by name; what is given from step to step is the lineage."""
+    data = tasks.read(request)
+
+    def step(task: Task[..., Any], asset: str | None = None, sources: tuple[str, ...] = ()) -> Task[..., Any]:
+        """Give the task its place in the lineage; it is run again where somebody removed what it had made."""
+        lineage: dict[str, Any] = {"asset_deps": [asset_of(source) for source in sources]}
+        if asset is not None:
+            lineage["assets"] = [asset_of(join(data["run"], asset))]
+        return task.with_options(refresh_cache=tasks.MADE[task.name] not in data["made"], **lineage)
+
+    plan = step(tasks.choose)(request, data)
+    effect = step(tasks.check, "effect.json", (request.data,))(request, data)
+    synthesizer = step(tasks.train, "synthesizer", (request.data,))(request, data)
+    synthetic = step(tasks.sample, "synthetic")(request, data, plan, effect, synthesizer)
+    report = step(tasks.report)(request, data, synthetic)
+    done = {"data": data, "plan": plan, "effect": effect}
+    return done | {"synthesizer": synthesizer, "synthetic": synthetic, "report": report}
 
 
 def run(request: AugmentRequest) -> int:

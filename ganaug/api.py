@@ -70,8 +70,8 @@ def augment(
     estimator, scoring
         A classifier and a scorer to check with, in place of three classifiers and average precision.
     out
-        A folder for the results, absent or empty, or that of this very run, which then goes on where it stopped, or is
-        returned when it is finished.
+        A folder for the results, a path or an fsspec URL, absent or empty, or that of this very run, which then goes on
+        where it stopped, also on another machine, or is returned when it is finished.
     random_state
         The same integer gives the same rows.
     device
@@ -121,7 +121,10 @@ def augment(
     with bar(enabled=progress) as shown:
         run = begin(data, request, out=out, progress=shown)
         finish(run)
-        return gather(run)
+        augmentation = gather(run)
+        if run.folder is not None:
+            run.folder.forget()
+        return augmentation
 
 
 def fit(

@@ -50,8 +50,8 @@ class Augmentation:
     """The generator, fitted to all rows; it draws more rows of any class."""
     summary: dict[str, Any]
     """What was done, in plain values: rows, synthetic rows by class, the decision in a sentence, seed, options."""
-    report: Path | None
-    """Where report.html lies, if something was written."""
+    report: Path | str | None
+    """Where report.html lies, if something was written: a path, or a URL."""
     run: Run
 
     def __repr__(self) -> str:
@@ -107,7 +107,7 @@ def gather(run: Run) -> Augmentation:
         effect=steps.check(run),
         synthesizer=steps.train(run),
         summary=summarise(run),
-        report=None if run.folder is None else run.folder.path / "report.html",
+        report=None if run.folder is None else run.folder.place_of("report.html"),
         run=replace(run, progress=silent),
     )
 
@@ -176,8 +176,8 @@ def measure_fidelity(run: Run) -> Fidelity | ImageFidelity | None:
     return run.once_json("fidelity.json", make, read)
 
 
-def report(run: Run) -> Path | None:
-    """Write report.html, report.json and report.md into the run's folder and return the first; None without one."""
+def report(run: Run) -> Path | str | None:
+    """Write report.html, report.json and report.md into the run's folder; return where the first is, if anywhere."""
     if run.folder is None:
         return None
     path = run.folder.path / "report.html"
@@ -195,7 +195,8 @@ def report(run: Run) -> Path | None:
                 history=_in_order(synthesizer.history),
                 provenance=_in_order(synthesizer.provenance),
             )
-    return path
+        run.folder.keep("report.json", "report.md", "contact-sheets", "report.html")
+    return run.folder.place_of("report.html")
 
 
 def _in_order(value: Any) -> Any:

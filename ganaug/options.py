@@ -134,13 +134,13 @@ Depth = Annotated[
     str, typer.Option(metavar="DEPTH", help="How closely to measure the effect: quick, thorough or none.")
 ]
 RunFolder = Annotated[
-    Path,
+    str,
     typer.Option(
         "--out",
         "-o",
         metavar="FOLDER",
         show_default=False,
-        help="Where to write: a new or empty folder, or that of this very run, which then goes on.",
+        help="Where to write: a new or empty folder, or that of this very run, which then goes on; or a URL.",
     ),
 ]
 Totals = Annotated[

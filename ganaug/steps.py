@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from ganaug import distributed, seeding, variants
 from ganaug.arrays import plain, typed
 from ganaug.data import TableData
+from ganaug.donors import find_donors
 from ganaug.errors import ArtefactError, DataWarning
 from ganaug.evaluate.effect import Effect, measure_effect
 from ganaug.image_files import unpublish
@@ -28,9 +29,10 @@ from ganaug.parquet import read_manifest, write_parquet
 from ganaug.plans import Plan, draw_rows, fit_rows, plan_by_policy
 from ganaug.policy import GanAugmenter, Policy
 from ganaug.progress import Progress, silent
-from ganaug.request import Request, modality_of, versions
+from ganaug.request import Request, keys_of, modality_of, run_name, versions
 from ganaug.runs import RunFolder, told
 from ganaug.sampling import class_counts
+from ganaug.storage import join
 from ganaug.synthesizer import Synthesizer
 
 __all__ = ["Run", "amounts", "begin", "check", "draw", "plan", "read_rows", "to_json", "train", "write_rows"]
@@ -48,6 +50,8 @@ class Run:
     rows: TableData
     request: Request
     seed: int
+    name: str = ""
+    """Named after all that decides the results: a changed row or option, another name."""
     folder: RunFolder | None = None
     progress: Progress = silent
     warnings: list[str] = field(default_factory=list)
@@ -68,12 +72,13 @@ class Run:
     ) -> Any:
         """Return the result ``name``: the one at hand, the one in the folder, or a new one; the folder keeps it."""
         path = None if self.folder is None else self.folder.path / name
-        stored = path is not None and path.exists()
+        stored = path is not None and (path.exists() or (name not in self.results and self._folder.borrow(name)))
         if name not in self.results:
             self.results[name] = load(path) if path is not None and stored else make()
         if path is not None and not stored:
             with told(path):
                 save(self.results[name], path)
+            self._folder.keep(name)
         return self.results[name]
 
     def once_json(self, name: str, make: Callable[[], Any], read: Callable[[Any], Any]) -> Any:
@@ -95,8 +100,13 @@ class Run:
         return self.folder
 
 
-def begin(data: Any, request: Request, *, out: Any = None, progress: Progress = silent) -> Run:
+def begin(
+    data: Any, request: Request, *, out: Any = None, below: str | None = None, progress: Progress = silent
+) -> Run:
     """Read and check ``data``, and open the folder ``out`` for this run, new or gone on with.
+
+    ``out`` and ``below`` are paths or URLs. In ``below`` each run has a folder that is named after all that decides it,
+    and takes from the others there what would come out the same.
 
     Raises
     ------
@@ -114,11 +124,25 @@ def begin(data: Any, request: Request, *, out: Any = None, progress: Progress = 
         warnings.warn(message, DataWarning, stacklevel=3)
     described = request.describe(rows)
     seed = seeding.resolve(request.random_state)
-    folder = None
+    name, folder = run_name(described, seed), None
+    if below is not None:
+        out = join(below, name)
     if out is not None:
-        folder = RunFolder.open(out, request=described, seed=seed, versions=versions())
+        keys = keys_of(described, seed)
+        folder = RunFolder.open(out, request=described, seed=seed, versions=versions(), keys=keys)
         seed = folder.seed
-    return Run(data=data, rows=rows, request=request, seed=seed, folder=folder, progress=progress, warnings=noticed)
+    if folder is not None and below is not None:
+        folder.donors = find_donors(below, without=name)
+    return Run(
+        data=data,
+        rows=rows,
+        request=request,
+        seed=seed,
+        name=name,
+        folder=folder,
+        progress=progress,
+        warnings=noticed,
+    )
 
 
 def plan(run: Run) -> Plan:
@@ -130,8 +154,8 @@ def train(run: Run) -> Synthesizer:
     """Fit the generator to all rows; an interrupted training goes on from its checkpoint."""
 
     def make() -> Synthesizer:
-        checkpoint = None if run.folder is None else run.folder.path / "checkpoint.safetensors"
-        with told("." if checkpoint is None else checkpoint.parent):
+        checkpoint = None if run.folder is None else run.folder.place_of("checkpoint.safetensors")
+        with told("." if checkpoint is None else checkpoint):
             return fit_rows(
                 run.rows,
                 variant=run.request.variant,
