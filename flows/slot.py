@@ -28,8 +28,8 @@ def limit_name() -> str:
 
 
 @contextmanager
-def gpu_slot(device: str) -> Iterator[None]:
-    """Hold a slot while the block trains, where that is on a card; on a CPU there is nothing to wait for.
+def gpu_slot(device: str, cards: int = 1) -> Iterator[None]:
+    """Hold a slot a card while the block trains on cards; on a CPU there is nothing to wait for.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def gpu_slot(device: str) -> Iterator[None]:
     _require(name)
     _log.info("waiting for a slot of %r", name)
     # While the server is away the lease cannot be renewed; the training goes on nevertheless.
-    with concurrency(name, strict=True, lease_duration=LEASE, raise_on_lease_renewal_failure=False):
+    with concurrency(name, occupy=cards, strict=True, lease_duration=LEASE, raise_on_lease_renewal_failure=False):
         _log.info("training on the card, with a slot of %r", name)
         yield
 

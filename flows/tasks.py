@@ -24,6 +24,7 @@ from flows import credentials
 from flows.lineage import asset_of
 from flows.page import PageProgress, show_verdict
 from flows.parameters import AugmentRequest
+from flows.processes import processes, train_together
 from flows.slot import gpu_slot
 from ganaug import augmentation, steps
 from ganaug.errors import DataWarning, OutputError
@@ -135,6 +136,8 @@ def check(request: AugmentRequest, data: Mapping[str, Any]) -> dict[str, Any] | 
 def train(request: AugmentRequest, data: Mapping[str, Any]) -> dict[str, Any]:
     """Fit the generator to all rows and save it."""
     with _opened(request, data) as run, _slot(run, "synthesizer", trains=True):
+        if processes() > 1 and run.folder is not None and not run.folder.has("synthesizer"):
+            train_together(run, request, processes())
         synthesizer = steps.train(run)
     return {"variant": synthesizer.variant, "path": join(data["run"], "synthesizer")}
 
@@ -189,4 +192,5 @@ def _opened(request: AugmentRequest, data: Mapping[str, Any]) -> Iterator[Run]:
 def _slot(run: Run, result: str, *, trains: bool) -> Any:
     """Return what holds a card while ``result`` is made, if that trains something and it is not there yet."""
     there = run.folder is not None and run.folder.has(result)
-    return gpu_slot(run.request.device) if trains and not there else nullcontext()
+    cards = processes() if result == "synthesizer" else 1
+    return gpu_slot(run.request.device, cards) if trains and not there else nullcontext()
