@@ -28,6 +28,7 @@ from ganaug.synthesizer import Synthesizer
 
 __all__ = ["Augmentation", "finish", "gather", "measure_fidelity", "report", "summarise"]
 
+OF_FIDELITY = "checkpoint-fidelity.safetensors"
 UNSEEN = 0.2
 """Share of the real rows that the generator whose fidelity is measured does not see."""
 DRAWN_ROWS = 5000
@@ -162,18 +163,16 @@ def measure_fidelity(run: Run) -> Fidelity | ImageFidelity | None:
         hashes = row_hashes(table, schema.feature_names)
         seen, unseen = holdout(run.codes, fraction=UNSEEN, seed=run.seed, duplicates=hashes)
         kept = TableData(table=table.take(pa.array(seen)), schema=schema)
-        generator = fit_rows(
-            kept,
-            variant=run.request.variant,
-            seed=run.seed,
-            device=run.request.device,
-            progress=run.showing("fidelity"),
-        )
+        options = {"variant": run.request.variant, "seed": run.seed, "device": run.request.device}
+        shown = run.showing("fidelity")
+        generator = run.resumed(OF_FIDELITY, lambda at: fit_rows(kept, **options, progress=shown, checkpoint=at))
         labels = np.sort(seeding.numpy_rng(run.seed, "fidelity").permutation(run.codes)[:DRAWN_ROWS])
         drawn = generator.sample_table(labels, seed=seeding.derive(run.seed, "fidelity"))
         return compare(kept.table, table.take(pa.array(unseen)), drawn, schema, seed=run.seed)
 
-    return run.once_json("fidelity.json", make, read)
+    found = run.once_json("fidelity.json", make, read)
+    run.forget(OF_FIDELITY)
+    return found
 
 
 def report(run: Run) -> Path | str | None:

@@ -19,8 +19,12 @@ from filelock import FileLock, Timeout
 from ganaug import storage
 from ganaug.donors import Donor
 from ganaug.errors import OutputError
+<<<<<<< HEAD
 from ganaug.mirror import Mirror
 from ganaug.storage import SCRATCH
+=======
+from ganaug.files import filling, sync
+>>>>>>> kills
 
 __all__ = ["RunFolder", "check_new_folder", "new_file", "new_folder", "read_record", "told"]
 
@@ -90,17 +94,10 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     folder = check_new_folder(path)
     with told(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = _scratch(folder.parent)
-        scratch.mkdir()
-        try:
+        if folder.is_dir():
+            _sweep(folder)
+        with filling(folder) as scratch:
             yield scratch
-            if folder.is_dir():
-                _sweep(folder)
-                folder.rmdir()
-            scratch.rename(folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextmanager
@@ -115,9 +112,10 @@ def new_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     file = local_path(path)
     with told(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        scratch = _scratch(file.parent)
+        scratch = file.with_name(f".{file.name}.part")
         try:
             yield scratch
+            sync(scratch)
             os.replace(scratch, file)
         finally:
             scratch.unlink(missing_ok=True)
@@ -341,7 +339,12 @@ def _sweep(folder: Path) -> None:
 def _probe(folder: Path) -> None:
     """Write and remove a file in ``folder``, or in the nearest folder above it that exists."""
     place = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    scratch = _scratch(place)
+    try:
+        # A file without a name, which no kill leaves behind.
+        os.close(os.open(place, os.O_TMPFILE | os.O_WRONLY, 0o600))
+        return
+    except (AttributeError, OSError):  # not every system has such files; a place that refuses all says so below
+        scratch = _scratch(place)
     scratch.touch(exist_ok=False)
     scratch.unlink()
 

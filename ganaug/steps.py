@@ -7,6 +7,7 @@ it needs, so that they can be called one by one, in one process or, with a folde
 from __future__ import annotations
 
 import hashlib
+import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ganaug import distributed, seeding, variants
+from ganaug import checkpoint, distributed, seeding, variants
 from ganaug.arrays import plain, typed
 from ganaug.data import TableData
 from ganaug.donors import find_donors
@@ -37,6 +38,10 @@ from ganaug.synthesizer import Synthesizer
 
 __all__ = ["Run", "amounts", "begin", "check", "draw", "plan", "read_rows", "to_json", "train", "write_rows"]
 
+_log = logging.getLogger(__name__)
+
+OF_PLAN, OF_TRAINING = "checkpoint-plan.safetensors", "checkpoint.safetensors"
+"""Where in the run's folder the trainings of the steps stand; gone when a step is done."""
 WITHHELD = ("harms",)
 """Verdicts after which the policy's rows are not added."""
 
@@ -86,6 +91,27 @@ class Run:
         return self.once(
             name, make, lambda value, path: self._folder.write_json(name, to_json(value)), self._reader(name, read)
         )
+
+    def resumed(self, name: str, fit: Callable[[Path | None], Any]) -> Any:
+        """Return ``fit(checkpoint)``, with the file ``name`` of the folder as checkpoint; `forget` removes it.
+
+        The folder is ours, so that what is there and does not fit, as the card is another one, say, goes.
+        """
+        if self.folder is None:
+            return fit(None)
+        place = self.folder.path / name
+        try:
+            return fit(place)
+        except ArtefactError as error:
+            _log.warning("%s; the training starts over", str(error).partition("; ")[0])
+            checkpoint.remove(place)
+            return fit(place)
+
+    def forget(self, name: str) -> None:
+        """Remove a checkpoint whose result is stored."""
+        if self.folder is not None:
+            with told(self.folder.path):
+                checkpoint.remove(self.folder.path / name)
 
     def _reader(self, name: str, read: Callable[[Any], Any]) -> Callable[[Path], Any]:
         def load(_: Path) -> Any:
@@ -147,13 +173,16 @@ def begin(
 
 def plan(run: Run) -> Plan:
     """Decide how many rows of which class: by the policy, on these rows alone, or as the caller says."""
-    return run.once_json("plan.json", lambda: _plan(run), Plan.from_json)
+    planned = run.once_json("plan.json", lambda: _plan(run), Plan.from_json)
+    run.forget(OF_PLAN)
+    return planned
 
 
 def train(run: Run) -> Synthesizer:
     """Fit the generator to all rows; an interrupted training goes on from its checkpoint."""
 
     def make() -> Synthesizer:
+<<<<<<< HEAD
         checkpoint = None if run.folder is None else run.folder.place_of("checkpoint.safetensors")
         with told("." if checkpoint is None else checkpoint):
             return fit_rows(
@@ -164,10 +193,14 @@ def train(run: Run) -> Synthesizer:
                 progress=run.showing("generator"),
                 checkpoint=checkpoint,
             )
+=======
+        options = {"variant": run.request.variant, "seed": run.seed, "device": run.request.device}
+        shown = run.showing("generator")
+        return run.resumed(OF_TRAINING, lambda at: fit_rows(run.rows, **options, progress=shown, checkpoint=at))
+>>>>>>> kills
 
     synthesizer = run.once("synthesizer", make, lambda value, path: value.save(path), Synthesizer.load)
-    if run.folder is not None:
-        (run.folder.path / "checkpoint.safetensors").unlink(missing_ok=True)
+    run.forget(OF_TRAINING)
     return synthesizer
 
 
@@ -246,16 +279,16 @@ def _plan(run: Run) -> Plan:
     request, rows = run.request, run.rows
     if not request.by_policy:
         return Plan(counts=class_counts(request.sampling_strategy, run.codes, rows.schema))
-    return plan_by_policy(
-        rows,
-        variant=request.variant,
-        seed=run.seed,
-        device=request.device,
-        progress=run.showing("amount"),
-        groups=request.group_codes(rows),
-        estimator=request.estimator,
-        scoring=request.scoring,
-    )
+    options = {
+        "variant": request.variant,
+        "seed": run.seed,
+        "device": request.device,
+        "progress": run.showing("amount"),
+        "groups": request.group_codes(rows),
+        "estimator": request.estimator,
+        "scoring": request.scoring,
+    }
+    return run.resumed(OF_PLAN, lambda at: plan_by_policy(rows, **options, checkpoint=at))
 
 
 def _check(run: Run) -> Effect | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sklearn.decomposition import PCA
 
 from ganaug import seeding
+from ganaug.files import put
 from ganaug.image_files import safe_name
 from ganaug.image_schema import ImageSchema
 from ganaug.metrics.space import MetricSpace
@@ -104,16 +104,8 @@ def write_report(
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    """Put text or bytes at ``path`` in one go: a reader sees the old file or the whole new one."""
-    scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with scratch.open("xb") as file:
-            file.write(content.encode("utf-8") if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    """Put text or bytes at ``path``."""
+    put(path, content.encode() if isinstance(content, str) else content)
 
 
 def _context(
