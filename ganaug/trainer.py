@@ -18,7 +18,7 @@ from ganaug.ema import Average
 from ganaug.errors import ArtefactError, TrainingError
 from ganaug.gan import Adam, Draw, Gan, Phase, RealRows, Stage
 from ganaug.monitor import BestWeights, Monitor
-from ganaug.progress import Progress, silent
+from ganaug.progress import Progress, describe_losses, silent
 
 __all__ = ["Trained", "TrainingError", "train"]
 
@@ -143,12 +143,12 @@ def train(
             average.update(step)
         if step % observe_every == 0:
             _require_finite(losses, step)
-            progress("training", step, gan.steps)
+            progress("training", step, gan.steps, describe_losses(losses))
     else:
         _require_finite(losses, gan.steps)
         if monitor is not None:
             _keep_best(state, _observe(state, monitor, gan.steps, losses), gan.steps)
-    progress("training", gan.steps, gan.steps)
+    progress("training", gan.steps, gan.steps, describe_losses(losses))
     return _end(state, monitored=monitor is not None)
 
 

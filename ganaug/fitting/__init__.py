@@ -18,7 +18,7 @@ from ganaug.device import resolve_device
 from ganaug.errors import DataError
 from ganaug.fitting import images, tables
 from ganaug.image_schema import ImageSchema
-from ganaug.progress import Progress, silent
+from ganaug.progress import Progress, silent, with_epochs
 from ganaug.schema import TableSchema
 from ganaug.synthesizer import Synthesizer
 from ganaug.trainer import Trained, train
@@ -148,7 +148,7 @@ class _Batch:
             observe_every=max(1, gan.steps // OBSERVATIONS),
             burn_in=gan.steps // 2,
             checkpoint=checkpoint,
-            progress=progress,
+            progress=with_epochs(progress, [(s.steps, s.batch) for s in gan.stages], max(map(len, shown))),
         )
         if monitor is not None:
             monitor.require_sound(trained.best_score)
