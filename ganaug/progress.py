@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, SupportsFloat
+from typing import Any, Protocol
 
 from tqdm.auto import tqdm
 
@@ -59,7 +59,7 @@ def noting(progress: Callable[..., Any]) -> Progress:
     return progress
 
 
-def describe_losses(losses: Mapping[str, SupportsFloat | Any]) -> str:
+def describe_losses(losses: Mapping[str, Any]) -> str:
     """Return the losses of all phases in words, each the mean over members ``(M,)``.
 
     >>> import numpy as np
