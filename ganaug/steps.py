@@ -65,7 +65,7 @@ class Run:
 
     def showing(self, step: str) -> Progress:
         """Return a progress under whose works stands which step they belong to."""
-        return lambda work, done, total: self.progress(f"{step}: {work}", done, total)
+        return lambda work, done, total, note="": self.progress(f"{step}: {work}", done, total, note)
 
     @property
     def codes(self) -> np.ndarray:

@@ -12,11 +12,7 @@ import os
 import re
 import shutil
 import uuid
-<<<<<<< HEAD
-from collections.abc import Iterable, Iterator, Sequence
-=======
 from collections.abc import Iterable, Iterator, Mapping, Sequence
->>>>>>> releases
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,14 +22,6 @@ import fsspec.core
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
-<<<<<<< HEAD
-from ganaug.errors import ConfigError, OutputError
-
-__all__ = [
-    "atomic_write",
-    "delete",
-    "download",
-=======
 from ganaug.errors import ArtefactError, ConfigError, DataError, OutputError
 
 __all__ = [
@@ -42,17 +30,13 @@ __all__ = [
     "delete",
     "download",
     "error_code",
->>>>>>> releases
     "files_below",
     "filesystem",
     "is_object_store",
     "is_url",
     "join",
     "local_folder",
-<<<<<<< HEAD
-=======
     "put_files",
->>>>>>> releases
     "read_bytes",
     "require_no_secrets",
     "storage_errors",
@@ -247,10 +231,6 @@ def upload(
         A file is missing, or the storage cannot be written to.
     """
     folder = Path(folder)
-<<<<<<< HEAD
-    names = sorted(files_below(folder) if files is None else set(files))
-    early, late = [n for n in names if n not in last], [n for n in last if n in names]
-=======
     names = files_below(folder) if files is None else files
     return put_files({name: folder / name for name in names}, url, last=last)
 
@@ -260,27 +240,18 @@ def put_files(
 ) -> list[str]:
     """Copy local files to their names below ``url``, like `upload`; return the names, in the order written."""
     early, late = sorted(name for name in sources if name not in last), [name for name in last if name in sources]
->>>>>>> releases
     target, path = filesystem(url)
     with storage_errors(url):
         if isinstance(target, LocalFileSystem):
             for name in early + late:
-<<<<<<< HEAD
-                _copy(folder / name, Path(path) / name)
-=======
                 _copy(Path(sources[name]), Path(path) / name)
->>>>>>> releases
             return early + late
         for group in [early, *([name] for name in late)]:
             places = [f"{path}/{name}" for name in group]
             for place in places:
                 _make_room(target, place)
             if group:
-<<<<<<< HEAD
-                target.put([str(folder / name) for name in group], places)
-=======
                 target.put([str(sources[name]) for name in group], places)
->>>>>>> releases
     return early + late
 
 
@@ -352,11 +323,7 @@ def storage_errors(url: str | os.PathLike[str]) -> Iterator[None]:
     """Turn what a file system says against ``url`` into an `OutputError` that says what to do, and shows no secret."""
     try:
         yield
-<<<<<<< HEAD
-    except (ConfigError, OutputError):
-=======
     except (ArtefactError, ConfigError, DataError, OutputError):
->>>>>>> releases
         raise
     except Exception as error:
         told = _told(error, url)
@@ -373,11 +340,7 @@ def absence_allowed() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-<<<<<<< HEAD
-        if _code(error) == "NoSuchBucket":
-=======
         if error_code(error) == "NoSuchBucket":
->>>>>>> releases
             raise
 
 
@@ -388,11 +351,7 @@ def shown(url: str | os.PathLike[str]) -> str:
 
 def _told(error: Exception, url: str | os.PathLike[str]) -> str | None:
     """Return the sentence for ``error``; None if it is not of a file system."""
-<<<<<<< HEAD
-    name, code, text = shown(url), _code(error), _scrubbed(error)
-=======
     name, code, text = shown(url), error_code(error), _scrubbed(error)
->>>>>>> releases
     scheme = os.fspath(url).split("://")[0]
     kind = type(error).__name__
     if isinstance(error, ImportError):
@@ -400,11 +359,7 @@ def _told(error: Exception, url: str | os.PathLike[str]) -> str | None:
         return f"{name} cannot be opened, as a package is missing: {text}; {extra}"
     if isinstance(error, ValueError):
         return (
-<<<<<<< HEAD
-            f"{name} cannot be opened: {text}; give a local path or a URL that fsspec knows, such as s3://bucket/folder"
-=======
             f"{name} cannot be used: {text}; give a local path or a URL that fsspec knows, such as s3://bucket/folder"
->>>>>>> releases
         )
     if code == "NoSuchBucket":
         return f"the bucket of {name} does not exist; create it, or correct the URL"
@@ -422,13 +377,8 @@ def _told(error: Exception, url: str | os.PathLike[str]) -> str | None:
     return None
 
 
-<<<<<<< HEAD
-def _code(error: BaseException) -> str | None:
-    """Return the code by which S3 names what is wrong."""
-=======
 def error_code(error: BaseException) -> str | None:
     """Return the code by which S3 names what is wrong; None where it is not S3."""
->>>>>>> releases
     response = getattr(error.__cause__ or error, "response", None)
     return response.get("Error", {}).get("Code") if isinstance(response, dict) else None
 

@@ -19,7 +19,7 @@ from ganaug.ema import Average
 from ganaug.errors import ArtefactError, TrainingError
 from ganaug.gan import Adam, Draw, Gan, Phase, RealRows, Stage
 from ganaug.monitor import BestWeights, Monitor
-from ganaug.progress import Progress, silent
+from ganaug.progress import Progress, describe_losses, silent
 
 __all__ = ["Trained", "TrainingError", "train"]
 
@@ -164,7 +164,7 @@ def train(
             average.update(step)
         if step % observe_every == 0:
             _require_finite(losses, step)
-            progress("training", step, gan.steps)
+            progress("training", step, gan.steps, describe_losses(losses))
     else:
         _require_finite(losses, gan.steps)
         if monitor is not None and not state.ended:
@@ -173,7 +173,7 @@ def train(
     if not state.ended:
         state.step, state.ended = gan.steps, True
         saves.write(state.nest())
-    progress("training", gan.steps, gan.steps)
+    progress("training", gan.steps, gan.steps, describe_losses(losses))
     return _end(state, monitored=monitor is not None)
 
 

@@ -25,7 +25,7 @@ from ganaug.image_schema import ImageSchema
 from ganaug.learners import Runner, default_learners, labels_of, own_learner
 from ganaug.learners.folds import TooFewRowsError
 from ganaug.learners.scoring import Scoring
-from ganaug.progress import Progress
+from ganaug.progress import Progress, noting
 from ganaug.seeding import resolve
 
 __all__ = ["Effect", "measure_effect"]
@@ -116,7 +116,7 @@ def measure_effect(
     labels = labels_of(rows.schema)
     rule = Scoring.make(scoring, info.codes, labels)
     learners = default_learners(rows.schema) if estimator is None else (own_learner(estimator, labels),)
-    shown = progress_module.bar(enabled=progress) if isinstance(progress, bool) else nullcontext(progress)
+    shown = progress_module.bar(enabled=progress) if isinstance(progress, bool) else nullcontext(noting(progress))
     try:
         plan = make_plan(info, depth=depth, cv=cv, seed=seed)
         with shown as told:

@@ -18,7 +18,7 @@ from ganaug.device import resolve_device
 from ganaug.errors import DataError
 from ganaug.fitting import images, tables
 from ganaug.image_schema import ImageSchema
-from ganaug.progress import Progress, silent
+from ganaug.progress import Progress, silent, with_epochs
 from ganaug.schema import TableSchema
 from ganaug.synthesizer import Synthesizer
 from ganaug.trainer import Trained, train
@@ -162,7 +162,7 @@ class _Batch:
             burn_in=gan.steps // 2,
             checkpoint=checkpoint,
             identity=identity,
-            progress=progress,
+            progress=with_epochs(progress, [(s.steps, s.batch) for s in gan.stages], max(map(len, shown))),
         )
         if monitor is not None:
             monitor.require_sound(gan, trained.networks, trained.best_score)
