@@ -22,6 +22,7 @@ from ganaug.arrays import plain, typed
 from ganaug.data import TableData
 from ganaug.errors import ArtefactError, DataWarning
 from ganaug.evaluate.effect import Effect, measure_effect
+from ganaug.evaluate.kept import FolderShelf
 from ganaug.image_files import unpublish
 from ganaug.image_schema import ImageSchema
 from ganaug.parquet import read_manifest, write_parquet
@@ -149,7 +150,10 @@ def train(run: Run) -> Synthesizer:
 
 def check(run: Run) -> Effect | None:
     """Measure on held-out real rows what such an augmentation does; None where no check was asked for."""
-    return run.once_json("effect.json", lambda: _check(run), Effect.from_json)
+    effect = run.once_json("effect.json", lambda: _check(run), Effect.from_json)
+    if run.folder is not None:
+        FolderShelf(run.folder).clear()
+    return effect
 
 
 def amounts(run: Run) -> Plan:
@@ -253,4 +257,5 @@ def _check(run: Run) -> Effect | None:
         random_state=run.seed,
         device=request.device,
         progress=run.showing("check"),
+        keeping=None if run.folder is None else FolderShelf(run.folder),
     )
