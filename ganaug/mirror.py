@@ -80,12 +80,21 @@ class Mirror:
         if new:
             storage.upload(self.local, self.url, files=new)
             self._files |= new
-            text = json.dumps({"format": FORMAT, "files": self._files}, indent=1, sort_keys=True)
-            storage.atomic_write(f"{self.url}/{INDEX}", text.encode())
+            self._write_index()
+
+    def drop(self, name: str) -> None:
+        """Remove the stored file ``name``, listed or not."""
+        if self._files.pop(name, None) is not None:
+            self._write_index()
+        storage.delete(self.url, files=[name])
 
     def forget(self) -> None:
         """Remove the local copy."""
         shutil.rmtree(self.local, ignore_errors=True)
+
+    def _write_index(self) -> None:
+        text = json.dumps({"format": FORMAT, "files": self._files}, indent=1, sort_keys=True)
+        storage.atomic_write(f"{self.url}/{INDEX}", text.encode())
 
     def _has(self, name: str, sha256: str) -> bool:
         path = self.local / name

@@ -19,12 +19,9 @@ from filelock import FileLock, Timeout
 from ganaug import storage
 from ganaug.donors import Donor
 from ganaug.errors import OutputError
-<<<<<<< HEAD
+from ganaug.files import filling, sync
 from ganaug.mirror import Mirror
 from ganaug.storage import SCRATCH
-=======
-from ganaug.files import filling, sync
->>>>>>> kills
 
 __all__ = ["RunFolder", "check_new_folder", "new_file", "new_folder", "read_record", "told"]
 
@@ -197,6 +194,13 @@ class RunFolder:
         """Store the results ``names`` where the run's folder is a URL; on disk they are stored already."""
         if self._mirror is not None:
             self._mirror.keep(*names)
+
+    def drop(self, name: str) -> None:
+        """Remove the file ``name``, which is no longer needed; it need not be there."""
+        with told(self.path):
+            (self.path / name).unlink(missing_ok=True)
+        if self._mirror is not None:
+            self._mirror.drop(name)
 
     def forget(self) -> None:
         """Remove the local copy of a run whose folder is a URL."""

@@ -24,6 +24,7 @@ from ganaug.data import TableData
 from ganaug.donors import find_donors
 from ganaug.errors import ArtefactError, DataWarning
 from ganaug.evaluate.effect import Effect, measure_effect
+from ganaug.evaluate.kept import FolderShelf
 from ganaug.image_files import unpublish
 from ganaug.image_schema import ImageSchema
 from ganaug.parquet import read_manifest, write_parquet
@@ -92,14 +93,14 @@ class Run:
             name, make, lambda value, path: self._folder.write_json(name, to_json(value)), self._reader(name, read)
         )
 
-    def resumed(self, name: str, fit: Callable[[Path | None], Any]) -> Any:
+    def resumed(self, name: str, fit: Callable[[Path | str | None], Any]) -> Any:
         """Return ``fit(checkpoint)``, with the file ``name`` of the folder as checkpoint; `forget` removes it.
 
         The folder is ours, so that what is there and does not fit, as the card is another one, say, goes.
         """
         if self.folder is None:
             return fit(None)
-        place = self.folder.path / name
+        place = self.folder.place_of(name)
         try:
             return fit(place)
         except ArtefactError as error:
@@ -111,7 +112,7 @@ class Run:
         """Remove a checkpoint whose result is stored."""
         if self.folder is not None:
             with told(self.folder.path):
-                checkpoint.remove(self.folder.path / name)
+                checkpoint.remove(self.folder.place_of(name))
 
     def _reader(self, name: str, read: Callable[[Any], Any]) -> Callable[[Path], Any]:
         def load(_: Path) -> Any:
@@ -182,22 +183,9 @@ def train(run: Run) -> Synthesizer:
     """Fit the generator to all rows; an interrupted training goes on from its checkpoint."""
 
     def make() -> Synthesizer:
-<<<<<<< HEAD
-        checkpoint = None if run.folder is None else run.folder.place_of("checkpoint.safetensors")
-        with told("." if checkpoint is None else checkpoint):
-            return fit_rows(
-                run.rows,
-                variant=run.request.variant,
-                seed=run.seed,
-                device=run.request.device,
-                progress=run.showing("generator"),
-                checkpoint=checkpoint,
-            )
-=======
         options = {"variant": run.request.variant, "seed": run.seed, "device": run.request.device}
         shown = run.showing("generator")
         return run.resumed(OF_TRAINING, lambda at: fit_rows(run.rows, **options, progress=shown, checkpoint=at))
->>>>>>> kills
 
     synthesizer = run.once("synthesizer", make, lambda value, path: value.save(path), Synthesizer.load)
     run.forget(OF_TRAINING)
@@ -206,7 +194,10 @@ def train(run: Run) -> Synthesizer:
 
 def check(run: Run) -> Effect | None:
     """Measure on held-out real rows what such an augmentation does; None where no check was asked for."""
-    return run.once_json("effect.json", lambda: _check(run), Effect.from_json)
+    effect = run.once_json("effect.json", lambda: _check(run), Effect.from_json)
+    if run.folder is not None:
+        FolderShelf(run.folder).clear()
+    return effect
 
 
 def amounts(run: Run) -> Plan:
@@ -310,4 +301,5 @@ def _check(run: Run) -> Effect | None:
         random_state=run.seed,
         device=request.device,
         progress=run.showing("check"),
+        keeping=None if run.folder is None else FolderShelf(run.folder),
     )
