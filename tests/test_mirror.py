@@ -111,7 +111,7 @@ def test_an_index_cannot_name_what_lies_elsewhere(name: str) -> None:
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"files": []}', b'{"format": 99, "files": {}}'])
 def test_a_damaged_or_newer_index_is_refused(content: bytes) -> None:
     fsspec.filesystem("memory").pipe_file("/run/files.json", content)
-    with pytest.raises(ArtefactError, match=r"damaged|newer than 1"):
+    with pytest.raises(ArtefactError, match=r"damaged|reads up to 1"):
         read_index("memory://run")
 
 

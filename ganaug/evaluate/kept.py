@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,16 +45,16 @@ class FolderShelf:
     def write(self, number: int, part: dict[str, Any]) -> None:
         """Keep ``part``; its generators are not needed any more."""
         self.folder.write_json(f"check-{number:02d}.json", part)
-        _remove(self.checkpoint(number))
+        self.folder.drop(f"check-{number:02d}.safetensors")
 
-    def checkpoint(self, number: int) -> Path:
-        """Return the checkpoint's path."""
-        return self.folder.path / f"check-{number:02d}.safetensors"
+    def checkpoint(self, number: int) -> Path | str:
+        """Return the checkpoint's path or URL."""
+        return self.folder.place_of(f"check-{number:02d}.safetensors")
 
     def clear(self) -> None:
         """Remove everything that was kept."""
         for path in self.folder.path.glob("check-*"):
-            _remove(path)
+            self.folder.drop(path.name)
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,3 @@ class Keeping:
     def write(self, number: int, measured: Measured) -> None:
         """Keep what was measured in that repeat."""
         self.shelf.write(number, {"check": self.digest, "measured": measured.to_json()})
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
