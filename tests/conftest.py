@@ -6,3 +6,27 @@ import os
 
 # scikit-learn's checks of array-API input are skipped without it.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import s3
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The address of an S3 server on loopback."""
+    with s3.s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint: str) -> Iterator[str]:
+    """The URL of a new bucket on that server, which fsspec and processes that are started find."""
+    import fsspec
+
+    with s3.environment(s3_endpoint):
+        fsspec.filesystem("s3").clear_instance_cache()
+        yield s3.new_bucket()
+        fsspec.filesystem("s3").clear_instance_cache()
