@@ -26,7 +26,17 @@ from ganaug.runs import told
 from ganaug.schema import TableSchema
 from ganaug.synthesizer import Synthesizer
 
-__all__ = ["DATA", "MANIFEST", "Manifest", "export_images", "read_manifest", "together", "write_parquet"]
+__all__ = [
+    "DATA",
+    "MANIFEST",
+    "Manifest",
+    "as_written",
+    "export_images",
+    "read_manifest",
+    "together",
+    "write_parquet",
+    "write_part",
+]
 
 MANIFEST = "manifest.json"
 DATA = "data"
@@ -71,11 +81,7 @@ def write_parquet(
         raise OutputError(f"{folder} exists and is not empty; choose a new folder")
     if rows_per_file < 1:
         raise OutputError(f"rows_per_file must be at least 1, however: {rows_per_file=}")
-    if isinstance(schema, ImageSchema):
-        chunks, arrow = _published(chunks, schema, provenance), published_schema(schema)
-    else:
-        arrow = schema.arrow if isinstance(schema, TableSchema) else schema
-    arrow = arrow.with_metadata({**(arrow.metadata or {}), b"ganaug": json.dumps(dict(provenance), sort_keys=True)})
+    chunks, arrow = as_written(chunks, schema, provenance)
     with told(folder), filling(folder) as scratch:
         (scratch / DATA).mkdir()
         counts = _write_files(chunks, scratch, arrow, rows_per_file)
@@ -83,6 +89,39 @@ def write_parquet(
         manifest = Manifest(rows=sum(rows for _, rows in counts), files=files, provenance=dict(provenance))
         (scratch / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True), "utf-8")
     return manifest
+
+
+def as_written(
+    chunks: Iterable[pa.Table],
+    schema: pa.Schema | TableSchema | ImageSchema,
+    provenance: Mapping[str, Any],
+    *,
+    first_row: int = 0,
+) -> tuple[Iterable[pa.Table], pa.Schema]:
+    """Return chunks in the form that files hold, images as PNG, and the files' schema with ``provenance`` in it.
+
+    ``first_row`` is the number of the first row in the whole data set.
+    """
+    if isinstance(schema, ImageSchema):
+        chunks, arrow = _published(chunks, schema, provenance, first_row), published_schema(schema)
+    else:
+        arrow = schema.arrow if isinstance(schema, TableSchema) else schema
+    metadata = {**(arrow.metadata or {}), b"ganaug": json.dumps(dict(provenance), sort_keys=True)}
+    return chunks, arrow.with_metadata(metadata)
+
+
+def write_part(chunks: Iterable[pa.Table], folder: Path, number: int, schema: pa.Schema) -> dict[str, Any]:
+    """Write one file of a data set below ``folder``, from what `as_written` returned; return its manifest entry."""
+    name = f"{DATA}/part-{number:05d}.parquet"
+    (folder / DATA).mkdir(parents=True, exist_ok=True)
+    rows = 0
+    with pq.ParquetWriter(folder / name, schema) as writer:
+        for chunk in chunks:
+            writer.write_table(chunk.cast(schema) if chunk.schema != schema else chunk)
+            rows += len(chunk)
+        if not rows:
+            writer.write_table(schema.empty_table())
+    return _describe(folder, name, rows)
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
@@ -219,10 +258,11 @@ def _note(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return {name: provenance[name] for name in NOTED if name in provenance}
 
 
-def _published(chunks: Iterable[pa.Table], schema: ImageSchema, provenance: Mapping[str, Any]) -> Iterator[pa.Table]:
-    """Give images as files, each with a note of where it is from."""
+def _published(
+    chunks: Iterable[pa.Table], schema: ImageSchema, provenance: Mapping[str, Any], row: int
+) -> Iterator[pa.Table]:
+    """Give images as files, each with a note of where it is from; ``row`` is the number of the first one."""
     note = _note(provenance)
-    row = 0
     for chunk in chunks:
         for at in range(0, len(chunk), PICTURES):
             part = chunk.slice(at, PICTURES)
