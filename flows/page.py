@@ -29,7 +29,7 @@ from ganaug.report import Picture, sample_pictures
 from ganaug.report.words import duration, markdown
 from ganaug.schema import TableSchema
 
-__all__ = ["INTERVAL", "PageProgress", "arms_table", "show_samples", "show_verdict", "show_warnings"]
+__all__ = ["INTERVAL", "PageProgress", "arms_table", "show_changes", "show_samples", "show_verdict", "show_warnings"]
 
 INTERVAL = 5.0
 """Seconds between two updates of a progress artifact. One costs about 20 ms; many at once lock SQLite."""
@@ -191,6 +191,16 @@ def show_warnings(warnings: Sequence[str]) -> None:
         _log.warning("%s", line)
     text = "\n".join(f"- ⚠️ {markdown(line)}" for line in lines)
     create_markdown_artifact(key="warnings", markdown=text, description=f"What deserves a look: {len(lines)}")
+
+
+def show_changes(changes: Sequence[str]) -> None:
+    """Publish what changed since the last run as artifact ``changes``, and log it; nothing for nothing."""
+    if not changes:
+        return
+    for line in changes:
+        _log.info("since the last run: %s", line)
+    text = "\n".join(f"- {markdown(line)}" for line in changes)
+    create_markdown_artifact(key="changes", markdown=text, description=f"Since the last run: {len(changes)}")
 
 
 def show_samples(

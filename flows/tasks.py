@@ -7,6 +7,7 @@ made once: a task that is tried again, or run again with the same words, finds i
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -21,19 +22,23 @@ from prefect.context import TaskRunContext
 from prefect.tasks import Task
 
 from flows import credentials
+from flows.gate import objection
+from flows.history import History
 from flows.lineage import asset_of
-from flows.page import PageProgress, show_verdict
+from flows.notify import emit_findings
+from flows.page import PageProgress, show_changes, show_samples, show_verdict
 from flows.parameters import AugmentRequest
 from flows.processes import processes, train_together
 from flows.slot import gpu_slot
-from ganaug import augmentation, steps
+from ganaug import augmentation, drift, steps, storage
 from ganaug.errors import DataWarning, OutputError
 from ganaug.image_schema import ImageSchema
 from ganaug.parquet import DATA
+from ganaug.releases import Releases
 from ganaug.steps import Run
 from ganaug.storage import join
 
-__all__ = ["check", "choose", "is_passing", "read", "report", "sample", "train"]
+__all__ = ["check", "choose", "is_passing", "publish", "read", "report", "review", "sample", "train"]
 
 FOR_GOOD = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 """What no waiting mends, among the errors of the operating system."""
@@ -46,6 +51,9 @@ MADE = {
     "report": "report.html",
 }
 """Task -> the result of the run that it makes."""
+
+PROFILE = "profile.json"
+"""What later runs compare their data with."""
 
 _log = logging.getLogger("ganaug.flows")
 
@@ -92,6 +100,8 @@ def read(request: AugmentRequest) -> dict[str, Any]:
         _log.warning("%s", warning.message)
     schema, folder = run.rows.schema, run.folder
     assert folder is not None, "a flow's run has a folder"
+    if request.runs is not None:
+        History.read(request.runs).begin(request.runs, run.name)
     rows = np.bincount(run.codes, minlength=schema.n_classes).tolist()
     if isinstance(schema, ImageSchema):
         size = f"{schema.height} x {schema.width} x {schema.channels}"
@@ -165,8 +175,90 @@ def report(request: AugmentRequest, data: Mapping[str, Any], synthetic: Mapping[
             augmentation.finish(run)
         assert run.folder is not None, "a flow's run has a folder"
         text = (run.folder.path / "report.md").read_text(encoding="utf-8")
-        show_verdict(f"{text}\n\nEverything lies in `{data['run']}`.", steps.to_json(steps.check(run)))
-        return {"decision": augmentation.summarise(run)["decision"], "path": join(data["run"], "report.html")}
+        place, effect = join(data["run"], "report.html"), steps.to_json(steps.check(run))
+        fidelity = steps.to_json(augmentation.measure_fidelity(run))
+        show_verdict(f"{text}\n\nEverything lies in `{data['run']}`.", effect, report=place, warnings=run.warnings)
+        show_samples(run.rows.table, steps.draw(run), run.rows.schema, fidelity=fidelity)
+        return {"decision": augmentation.summarise(run)["decision"], "path": place}
+
+
+@materialize("ganaug://published", **_patience)
+def publish(
+    request: AugmentRequest,
+    data: Mapping[str, Any],
+    effect: Mapping[str, Any] | None,
+    synthetic: Mapping[str, Any],
+    report: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Let the synthetic rows become the latest version, if the gate lets them; otherwise the latest one stays."""
+    assert request.publish_to is not None, "the flow publishes only where a place is given"
+    releases = Releases(request.publish_to)
+    why_not = objection(request, effect, report, synthetic["rows"])
+    if why_not:
+        latest = releases.latest()
+        _log.info("not published, as %s", why_not)
+        return {"published": False, "reason": why_not, "latest": None if latest is None else latest.version}
+    with _opened(request, data) as run:
+        assert run.folder is not None, "a flow's run has a folder"
+        folder = run.folder.path
+        extra = ("report.html", "report.json", "effect.json", "fidelity.json", "contact-sheets")
+        release = releases.publish(
+            folder / "synthetic",
+            files={name: folder / name for name in extra if run.folder.has(name)},
+            verdict=None if effect is None else effect["verdict"],
+            sentence=None if effect is None else effect["sentence"],
+            notes={"run": data["run"], "data": request.data},
+        )
+    gone = releases.expire(request.keep)
+    _log.info("published as version %s in %s%s", release.version, request.publish_to, f"; expired: {gone}" * bool(gone))
+    latest = releases.latest()
+    return {"published": True, "version": release.version, "latest": None if latest is None else latest.version}
+
+
+@task(**_patience)
+def review(
+    request: AugmentRequest,
+    data: Mapping[str, Any],
+    effect: Mapping[str, Any] | None,
+    report: Mapping[str, Any],
+    published: Mapping[str, Any] | None,
+) -> list[str]:
+    """Say what changed since the last run in this place, tell the server as events, and remove the oldest runs."""
+    changes: list[str] = []
+    with _opened(request, data) as run:
+        assert run.folder is not None, "a flow's run has a folder"
+        if not run.folder.has(PROFILE):
+            run.folder.write_json(PROFILE, drift.profile(run.rows.table, run.rows.schema))
+        if request.runs is not None:
+            history = History.read(request.runs)
+            if history.finished not in (None, run.name):
+                changes = _changes(join(request.runs, str(history.finished)), run)
+            history.finish(request.runs, run.name, keep=request.keep)
+    show_changes(changes)
+    emit_findings(
+        data["run"] if request.publish_to is None else asset_of(request.publish_to).key,
+        title=request.title,
+        effect=effect,
+        changes=changes,
+        published=None if published is None else published["published"],
+        reason="" if published is None else published.get("reason", ""),
+    )
+    run.folder.forget()
+    return changes
+
+
+def _changes(last: str, run: Run) -> list[str]:
+    """Return what differs between the run ``last``, a folder or URL, and this one."""
+    profile, verdict = (
+        json.loads(storage.read_bytes(join(last, name)) or b"null") for name in (PROFILE, "effect.json")
+    )
+    changes: list[str] = []
+    if profile is not None:
+        changes += drift.compare(profile, run.rows.table, run.rows.schema).changes
+    effect = steps.to_json(steps.check(run))
+    if verdict is not None and effect is not None:
+        changes += drift.compare_verdicts(verdict, effect)
+    return changes
 
 
 def _begin(request: AugmentRequest, **options: Any) -> Run:
