@@ -122,9 +122,8 @@ def move(place: str, decide: Callable[[Pointer | None], Pointer | None], *, mend
             wanted = decide(current)
             if wanted is None:
                 return current
-            data = to_bytes(wanted.to_json())
-            # botocore tries a PUT again whose answer was lost: what refuses it then is our own writing.
-            if _swap(url, data, text is not None, tag) or storage.read_bytes(url) == data:
+            # botocore tries a PUT again whose answer was lost, and is refused then: `decide` finds its own writing.
+            if _swap(url, to_bytes(wanted.to_json()), text is not None, tag):
                 return wanted
             time.sleep(random.uniform(0, min(0.02 * 2**attempt, 1.0)))
     raise OutputError(f"others moved {storage.shown(url)} each of {TRIES} times that it was to be moved; call again")
