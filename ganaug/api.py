@@ -150,7 +150,7 @@ def fit(
 
     With ``checkpoint``, a path or a URL such as ``s3://bucket/generator.safetensors``, the training is written there
     every quarter of a minute and at its end. The same call after a kill, also on another machine, goes on from it and
-    comes to the same bits. Give a ``random_state`` then. It is removed when ``out`` is written; without ``out`` remove
+    comes to the same bits. Give a ``random_state`` then. It is removed when ``out`` is written; without ``out``, remove
     it yourself when the synthesizer is safe.
 
     Files written with ``out``: ``synthesizer.json`` and ``weights.safetensors`` in that folder, as

@@ -149,7 +149,7 @@ def _digest(plan: str, tensors: Mapping[str, torch.Tensor]) -> str:
     digest = hashlib.sha256(plan.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
