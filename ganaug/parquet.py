@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import queue
-import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -19,13 +18,25 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ganaug.errors import ConfigError, OutputError
+from ganaug.errors import ArtefactError, ConfigError, OutputError
+from ganaug.files import filling, inside
 from ganaug.image_files import export_folder, publish, published_schema
 from ganaug.image_schema import ImageSchema
+from ganaug.runs import told
 from ganaug.schema import TableSchema
 from ganaug.synthesizer import Synthesizer
 
-__all__ = ["DATA", "MANIFEST", "Manifest", "export_images", "read_manifest", "together", "write_parquet"]
+__all__ = [
+    "DATA",
+    "MANIFEST",
+    "Manifest",
+    "as_written",
+    "export_images",
+    "read_manifest",
+    "together",
+    "write_parquet",
+    "write_part",
+]
 
 MANIFEST = "manifest.json"
 DATA = "data"
@@ -70,34 +81,71 @@ def write_parquet(
         raise OutputError(f"{folder} exists and is not empty; choose a new folder")
     if rows_per_file < 1:
         raise OutputError(f"rows_per_file must be at least 1, however: {rows_per_file=}")
-    temporary = folder.with_name(f".{folder.name}.part")
-    if isinstance(schema, ImageSchema):
-        chunks, arrow = _published(chunks, schema, provenance), published_schema(schema)
-    else:
-        arrow = schema.arrow if isinstance(schema, TableSchema) else schema
-    arrow = arrow.with_metadata({**(arrow.metadata or {}), b"ganaug": json.dumps(dict(provenance), sort_keys=True)})
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        (temporary / DATA).mkdir(parents=True)
-        counts = _write_files(chunks, temporary, arrow, rows_per_file)
-        files = [_describe(temporary, name, rows) for name, rows in counts]
+    chunks, arrow = as_written(chunks, schema, provenance)
+    with told(folder), filling(folder) as scratch:
+        (scratch / DATA).mkdir()
+        counts = _write_files(chunks, scratch, arrow, rows_per_file)
+        files = [_describe(scratch, name, rows) for name, rows in counts]
         manifest = Manifest(rows=sum(rows for _, rows in counts), files=files, provenance=dict(provenance))
-        (temporary / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True), "utf-8")
-        if folder.exists():
-            folder.rmdir()
-        os.replace(temporary, folder)
-    except OSError as error:
-        raise OutputError(
-            f"the synthetic rows cannot be written to {folder}: {error}; nothing was left there"
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        (scratch / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True), "utf-8")
     return manifest
 
 
+def as_written(
+    chunks: Iterable[pa.Table],
+    schema: pa.Schema | TableSchema | ImageSchema,
+    provenance: Mapping[str, Any],
+    *,
+    first_row: int = 0,
+) -> tuple[Iterable[pa.Table], pa.Schema]:
+    """Return chunks in the form that files hold, images as PNG, and the files' schema with ``provenance`` in it.
+
+    ``first_row`` is the number of the first row in the whole data set.
+    """
+    if isinstance(schema, ImageSchema):
+        chunks, arrow = _published(chunks, schema, provenance, first_row), published_schema(schema)
+    else:
+        arrow = schema.arrow if isinstance(schema, TableSchema) else schema
+    metadata = {**(arrow.metadata or {}), b"ganaug": json.dumps(dict(provenance), sort_keys=True)}
+    return chunks, arrow.with_metadata(metadata)
+
+
+def write_part(chunks: Iterable[pa.Table], folder: Path, number: int, schema: pa.Schema) -> dict[str, Any]:
+    """Write one file of a data set below ``folder``, from what `as_written` returned; return its manifest entry."""
+    name = f"{DATA}/part-{number:05d}.parquet"
+    (folder / DATA).mkdir(parents=True, exist_ok=True)
+    rows = 0
+    with pq.ParquetWriter(folder / name, schema) as writer:
+        for chunk in chunks:
+            writer.write_table(chunk.cast(schema) if chunk.schema != schema else chunk)
+            rows += len(chunk)
+        if not rows:
+            writer.write_table(schema.empty_table())
+    return _describe(folder, name, rows)
+
+
 def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
-    """Read the manifest of a data set that `write_parquet` wrote."""
-    return Manifest(**json.loads((Path(folder) / MANIFEST).read_text("utf-8")))
+    """Read the manifest of a data set that `write_parquet` wrote.
+
+    Raises
+    ------
+    ArtefactError
+        It is no such manifest, or names a file that does not lie below ``folder``.
+    OSError
+        There is none.
+    """
+    path = Path(folder) / MANIFEST
+    try:
+        manifest = Manifest(**json.loads(path.read_text("utf-8")))
+        for entry in manifest.files:
+            inside(folder, entry["name"])
+            if not isinstance(entry["bytes"], int) or not isinstance(entry["sha256"], str):
+                raise TypeError("a file's size or digest is missing")
+    except ArtefactError:
+        raise
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ArtefactError(f"{str(path)!r} is not the manifest of synthetic rows ({error})") from error
+    return manifest
 
 
 def _write_files(
@@ -210,10 +258,11 @@ def _note(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return {name: provenance[name] for name in NOTED if name in provenance}
 
 
-def _published(chunks: Iterable[pa.Table], schema: ImageSchema, provenance: Mapping[str, Any]) -> Iterator[pa.Table]:
-    """Give images as files, each with a note of where it is from."""
+def _published(
+    chunks: Iterable[pa.Table], schema: ImageSchema, provenance: Mapping[str, Any], row: int
+) -> Iterator[pa.Table]:
+    """Give images as files, each with a note of where it is from; ``row`` is the number of the first one."""
     note = _note(provenance)
-    row = 0
     for chunk in chunks:
         for at in range(0, len(chunk), PICTURES):
             part = chunk.slice(at, PICTURES)

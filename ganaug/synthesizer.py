@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +22,13 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 from torch import nn
 
-from ganaug import seeding, variants
+from ganaug import files, seeding, variants
 from ganaug.device import resolve_device
 from ganaug.encode import AnyEncoder, AnyLayout, encoder_from_state, layout_from_json
 from ganaug.errors import ArtefactError, ConfigError, OutputError
 from ganaug.gan import Source
 from ganaug.image_schema import ImageSchema, schema_from_json
+from ganaug.runs import told
 from ganaug.schema import TableSchema
 
 __all__ = ["FORMAT", "Synthesizer"]
@@ -100,24 +100,43 @@ class Synthesizer:
         conditions: Mapping[Any, int] | None = None,
         random_state: Any = None,
         chunk_rows: int | None = None,
+        span: tuple[int, int] | None = None,
     ) -> Iterator[pa.Table]:
         """Draw what `sample` draws, as Arrow tables of ``chunk_rows`` rows; memory does not grow with ``n``.
 
-        None: 65,536 rows of a table, or 1,024 images, which have 50 MB where they are as large as can be.
+        Parameters
+        ----------
+        n, conditions, random_state
+            See `sample`.
+        chunk_rows
+            None: 65,536 rows of a table, or 1,024 images, which have 50 MB where they are as large as can be.
+        span
+            ``(start, stop)``: only these of the rows, drawn without the others. ``start``, and ``stop`` unless it is
+            the last row's, are multiples of ``.encoder.block``.
         """
         chunk_rows = self.encoder.chunk if chunk_rows is None else chunk_rows
         if chunk_rows < 1:
             raise ConfigError(f"chunk_rows must be at least 1, however: {chunk_rows=}")
         seed = seeding.resolve(random_state)
         runs = self._runs(n, conditions)
-        return _rechunk(self._decoded(self._blocks(runs, seed), seed), chunk_rows)
+        total = sum(rows for _, rows in runs)
+        start, stop = (0, total) if span is None else span
+        if (
+            not 0 <= start <= stop <= total
+            or start % self.encoder.block
+            or (stop % self.encoder.block and stop < total)
+        ):
+            raise ConfigError(
+                f"span must be two multiples of {self.encoder.block} from 0 to {total}, or end there, however: {span}"
+            )
+        return _rechunk(self._decoded(self._blocks(runs, seed, start, stop), seed, start), chunk_rows)
 
     def sample_table(self, labels: np.ndarray, *, seed: int) -> pa.Table:
         """Draw one row for each class code of ``labels (n,)``."""
         labels = np.asarray(labels, np.int64)
         block = self.encoder.block
         blocks = (labels[at : at + block] for at in range(0, len(labels), block))
-        tables = list(self._decoded(blocks, seed))
+        tables = list(self._decoded(blocks, seed, 0))
         return pa.concat_tables(tables).combine_chunks() if tables else self.empty()
 
     def empty(self) -> pa.Table:
@@ -143,24 +162,23 @@ class Synthesizer:
             runs.append((code, rows))
         return runs
 
-    def _blocks(self, runs: list[tuple[int | None, int]], seed: int) -> Iterator[np.ndarray]:
-        """Give the class codes of one block of rows after the other."""
+    def _blocks(self, runs: list[tuple[int | None, int]], seed: int, start: int, stop: int) -> Iterator[np.ndarray]:
+        """Give the class codes of one block of rows after the other, of rows ``start`` to ``stop``."""
         share = np.cumsum(self.class_counts) / self.class_counts.sum()
-        total = sum(rows for _, rows in runs)
         ends = np.cumsum([rows for _, rows in runs])
         block = self.encoder.block
-        for number, at in enumerate(range(0, total, block)):
-            rows = np.arange(at, min(at + block, total))
+        for at in range(start, stop, block):
+            rows = np.arange(at, min(at + block, stop))
             if runs[0][0] is None:
-                u = seeding.numpy_rng(seed, "labels", number).random(block)[: len(rows)]
+                u = seeding.numpy_rng(seed, "labels", at // block).random(block)[: len(rows)]
                 yield np.minimum(np.searchsorted(share, u, side="right"), len(share) - 1)
             else:
                 codes = np.array([code for code, _ in runs])
                 yield codes[np.searchsorted(ends, rows, side="right")]
 
-    def _decoded(self, blocks: Iterator[np.ndarray], seed: int) -> Iterator[pa.Table]:
-        first_row = 0
-        for number, labels in enumerate(blocks):
+    def _decoded(self, blocks: Iterator[np.ndarray], seed: int, first_row: int) -> Iterator[pa.Table]:
+        first_block = first_row // self.encoder.block
+        for number, labels in enumerate(blocks, first_block):
             yield self.encoder.decode(self._encoded(labels, seed, number), labels, first_row=first_row)
             first_row += len(labels)
 
@@ -202,18 +220,9 @@ class Synthesizer:
             "provenance": self.provenance,
             "history": self.history,
         }
-        temporary = path.with_name(f".{path.name}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir()
-            (temporary / "weights.safetensors").write_bytes(tensors)
-            (temporary / "synthesizer.json").write_text(json.dumps(document, indent=1, sort_keys=True), "utf-8")
-            shutil.rmtree(path, ignore_errors=True)
-            os.replace(temporary, path)
-        except OSError as error:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise OutputError(f"the synthesizer cannot be written to {path}: {error}") from error
+        with told(path), files.filling(path, replace=True) as scratch:
+            (scratch / "weights.safetensors").write_bytes(tensors)
+            (scratch / "synthesizer.json").write_text(json.dumps(document, indent=1, sort_keys=True), "utf-8")
         return path
 
     def _arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from ganaug.evaluate.arms import TUNED
 from ganaug.evaluate.budget import Work, cut_to
+from ganaug.evaluate.kept import Keeping
+from ganaug.evaluate.measured import Measured
 from ganaug.evaluate.plan import Fold, Plan
 from ganaug.evaluate.protocol import Protocol
 from ganaug.learners import Job
@@ -27,10 +29,11 @@ class Check:
     Args:
         protocol: what is fitted and judged on a fold.
         plan: the folds.
+        keeping: where finished repeats are kept and looked for.
     """
 
-    def __init__(self, protocol: Protocol, plan: Plan) -> None:
-        self.protocol, self.runner = protocol, protocol.runner
+    def __init__(self, protocol: Protocol, plan: Plan, *, keeping: Keeping | None = None) -> None:
+        self.protocol, self.runner, self.keeping = protocol, protocol.runner, keeping
         self.plan, self.repeats = plan, plan.n_repeats
         self.trains = protocol.ours.augmenter is not None
         self.cuts: list[str] = []
@@ -38,41 +41,60 @@ class Check:
     def run(self, budget: float | None) -> None:
         """Run the folds, repeat by repeat; the generators of a repeat, inner folds included, are one batch."""
         self.started = time.perf_counter()
-        self.runner.probe(self._probes())
+        keeping = self.keeping if budget is None else None
+        kept = {} if keeping is None else {r: keeping.read(r) for r in range(self.plan.n_repeats)}
+        measured = Measured()
+        if None in kept.values() or not kept:
+            self.runner.probe(self._probes())
         if budget is not None:
             self._cut(budget * (TRAINING_SHARE if self.trains else 1.0) - self._elapsed(), 0.0)
-        self._announce()
+        self._announce([repeat for repeat, found in kept.items() if found is not None])
         repeat = 0
         while repeat < self.plan.n_repeats:
             began = time.perf_counter()
-            self._run_repeat(repeat, budget)
+            found = kept.get(repeat)
+            if found is None:
+                found = self._run_repeat(repeat, budget, measured.left_out, keeping)
+            measured.add(found)
             repeat += 1
             if budget is not None and self._elapsed() + (time.perf_counter() - began) > budget:
                 self._stop_after(repeat)
+        self.protocol.measured = measured
         self.runner.finish()
 
-    def _run_repeat(self, repeat: int, budget: float | None) -> None:
+    def _run_repeat(
+        self, repeat: int, budget: float | None, left_out: dict[str, str], keeping: Keeping | None
+    ) -> Measured:
+        """Run the folds of one repeat; arms that an earlier one had to leave out are not tried again."""
+        self.protocol.measured = Measured(left_out=dict(left_out))
         generators = None
         if self.trains:
-            generators = self.protocol.fit_generators(self._folds(repeat), self.plan)
+            checkpoint = None if keeping is None else keeping.shelf.checkpoint(repeat)
+            generators = self.protocol.fit_generators(self._folds(repeat), self.plan, checkpoint=checkpoint)
             count = len(generators.by_key)
             logger.info("effect check: %d generators in %.1f s", count, generators.seconds)
             if budget is not None and repeat == 0:
                 self._cut(budget - self._elapsed(), generators.seconds / count, trained=count)
         for fold in self._folds(repeat):
             self.protocol.run_fold(fold, self.plan, generators)
+        if keeping is not None:
+            keeping.write(repeat, self.protocol.measured)
+        return self.protocol.measured
 
     def _elapsed(self) -> float:
         return time.perf_counter() - self.started
 
-    def _announce(self) -> None:
-        """Say what it will cost."""
-        work = self._work()
+    def _announce(self, kept: Sequence[int]) -> None:
+        """Say what it will cost; the repeats ``kept`` cost nothing more."""
+        left = tuple(fold for fold in self.plan.folds if fold.repeat not in kept)
+        work = replace(self._work(), plan=replace(self.plan, folds=left))
         self.runner.total = work.fits
+        if kept:
+            logger.info("effect check: %d of %d repeats are there already", len(kept), self.plan.n_repeats)
         logger.info(
             "effect check: %d folds x %d repeats, %d arms, %d classifier fits, about %.0f s on %d workers%s",
             len(self._folds(0)),
-            self.plan.n_repeats,
+            self.plan.n_repeats - len(kept),
             len(self.protocol.arms) + 1,
             work.fits,
             work.seconds(self.runner.seconds_per_fit(), self.runner.workers),

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Literal
 
 from ganaug import progress as progress_module
-from ganaug.data import TableData
 from ganaug.errors import ConfigError
-from ganaug.evaluate.arms import make_arms
 from ganaug.evaluate.check import Check
 from ganaug.evaluate.findings import findings
-from ganaug.evaluate.given import read_given
-from ganaug.evaluate.ours import make_ours
-from ganaug.evaluate.plan import make_plan
+from ganaug.evaluate.kept import Keeping, Shelf
+from ganaug.evaluate.plan import Plan
 from ganaug.evaluate.protocol import Protocol
+from ganaug.evaluate.question import Question, ask
 from ganaug.evaluate.result import Effect
 from ganaug.image_options import ImageOptions
-from ganaug.image_schema import ImageSchema
-from ganaug.learners import Runner, default_learners, labels_of, own_learner
+from ganaug.learners import Runner
 from ganaug.learners.folds import TooFewRowsError
-from ganaug.learners.scoring import Scoring
-from ganaug.progress import Progress
-from ganaug.seeding import resolve
+from ganaug.progress import Progress, noting
 
-__all__ = ["Effect", "measure_effect"]
+__all__ = ["Effect", "conclude", "measure_effect"]
 
 
 def measure_effect(
@@ -50,6 +43,7 @@ def measure_effect(
     images: ImageOptions | Mapping[str, Any] | None = None,
     progress: bool | Progress = True,
     n_jobs: int | None = None,
+    keeping: Shelf | None = None,
 ) -> Effect:
     """Measure what an augmentation does to classifiers, on real rows that nothing was fitted on.
 
@@ -81,6 +75,8 @@ def measure_effect(
             does.
         progress: whether to show bars, or what to tell instead.
         n_jobs: processes for the classifiers; None: all cores.
+        keeping: where finished repeats are kept, so that a check that was killed goes on after the last of them. With a
+            ``time_budget``, which decides by the clock what is measured, nothing is kept.
 
     Raises:
         DataError, ConfigError: what was given cannot be used. Too few rows to split are no error but the verdict
@@ -95,69 +91,38 @@ def measure_effect(
         True
     """
     started = time.perf_counter()
-    seed = resolve(random_state)
     if time_budget is not None and not time_budget > 0:
         raise ConfigError(f"time_budget must be above 0 seconds, however: {time_budget=}")
-    given = {"target": target, "id_columns": id_columns, "groups": groups, "test_data": test_data}
-    options = ImageOptions.of(images)
-    rows, table, info = read_given(data, **given, images=options)
-    ours = make_ours(augmenter, rows, transforms=options.transforms)
-    compared = make_arms(arms, images=isinstance(rows.schema, ImageSchema), transforms=options.transforms)
-    about: dict[str, Any] = {
-        "depth": depth,
-        "n_rows": len(rows.table),
-        "n_features": _n_features(rows),
-        "class_counts": _class_counts(rows),
-        "ours": ours.name,
-        "random_state": seed,
-    }
-    if rows.schema.n_classes < 2:
-        return _not_measurable("there is no target with two classes to classify", about, started)
-    labels = labels_of(rows.schema)
-    rule = Scoring.make(scoring, info.codes, labels)
-    learners = default_learners(rows.schema) if estimator is None else (own_learner(estimator, labels),)
-    shown = progress_module.bar(enabled=progress) if isinstance(progress, bool) else nullcontext(progress)
-    try:
-        plan = make_plan(info, depth=depth, cv=cv, seed=seed)
-        with shown as told:
-            protocol = Protocol(
-                table,
-                rows.schema,
-                arms=[arm for arm in compared if arm.name != ours.name],
-                ours=ours,
-                learners=learners,
-                rule=rule,
-                runner=Runner(1, n_jobs=n_jobs, progress=told),
-                device=device,
-                progress=told,
-            )
-            check = Check(protocol, plan)
-            check.run(time_budget)
-    except TooFewRowsError as error:
-        return _not_measurable(str(error), about, started, rule.name)
-    if ours.name in protocol.measured.left_out:
-        return _not_measurable(protocol.measured.left_out[ours.name], about, started, rule.name)
-    return findings(protocol, check.plan, check.cuts, about, seconds=time.perf_counter() - started)
-
-
-def _n_features(rows: TableData) -> int:
-    schema = rows.schema
-    return math.prod(schema.shape) if isinstance(schema, ImageSchema) else len(schema.feature_names)
-
-
-def _class_counts(rows: TableData) -> dict[str, int]:
-    counts = Counter(rows.schema.label_codes(rows.table).tolist())
-    return {name: counts.get(code, 0) for code, name in enumerate(rows.schema.class_names())}
-
-
-def _not_measurable(why: str, about: dict[str, Any], started: float, scoring: str = "average_precision") -> Effect:
-    return Effect(
-        verdict="not measurable",
-        sentence=f"The effect cannot be measured: {why}.",
+    question = ask(
+        data,
+        target=target,
+        augmenter=augmenter,
+        depth=depth,
+        cv=cv,
+        groups=groups,
+        test_data=test_data,
+        estimator=estimator,
         scoring=scoring,
-        n_splits=0,
-        n_repeats=0,
-        smallest_detectable=float("nan"),
-        seconds=time.perf_counter() - started,
-        **about,
+        arms=arms,
+        id_columns=id_columns,
+        random_state=random_state,
+        images=images,
     )
+    if question.plan is None:
+        return question.not_measurable(question.why, seconds=time.perf_counter() - started)
+    shown = progress_module.bar(enabled=progress) if isinstance(progress, bool) else nullcontext(noting(progress))
+    with shown as told:
+        protocol = question.protocol(Runner(1, n_jobs=n_jobs, progress=told), device=device, progress=told)
+        check = Check(protocol, question.plan, keeping=None if keeping is None else Keeping(keeping, question.digest()))
+        try:
+            check.run(time_budget)
+        except TooFewRowsError as error:
+            return question.not_measurable(str(error), seconds=time.perf_counter() - started)
+    return conclude(question, protocol, check.plan, check.cuts, seconds=time.perf_counter() - started)
+
+
+def conclude(question: Question, protocol: Protocol, plan: Plan, cuts: Sequence[str], *, seconds: float) -> Effect:
+    """Return what the ``protocol`` found, or why it found nothing."""
+    if question.ours.name in protocol.measured.left_out:
+        return question.not_measurable(protocol.measured.left_out[question.ours.name], seconds=seconds)
+    return findings(protocol, plan, cuts, question.about, seconds=seconds)

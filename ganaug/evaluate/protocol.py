@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -81,8 +82,11 @@ class Protocol:
         return Part(self.table, self.schema, train, held_out, frames=self.learners[0].frames)
 
     # ------------------------------------------------------------------ generators
-    def fit_generators(self, folds: Sequence[Fold], plan: Plan) -> Generators:
-        """Train the generators of all these folds and of their inner folds in one batch."""
+    def fit_generators(self, folds: Sequence[Fold], plan: Plan, *, checkpoint: Any = None) -> Generators:
+        """Train the generators of all these folds and of their inner folds in one batch.
+
+        An interrupted training goes on from ``checkpoint``, if the augmenter knows how to.
+        """
         started = time.perf_counter()
         keys, tables, seeds = [], [], []
         for fold in folds:
@@ -92,10 +96,12 @@ class Protocol:
                     keys.append((fold.index, p, g))
                     tables.append(rows)
                     seeds.append(derive(fold.seed, "generator", p, g))
+        fit_many = self.ours.augmenter.fit_many
+        options: dict[str, Any] = {"device": self.device, "progress": self.progress}
+        if checkpoint is not None and "checkpoint" in inspect.signature(fit_many).parameters:
+            options["checkpoint"] = checkpoint
         try:
-            fitted = self.ours.augmenter.fit_many(
-                tables, self.schema, seeds, device=self.device, progress=self.progress
-            )
+            fitted = fit_many(tables, self.schema, seeds, **options)
         except DataError as error:
             raise TooFewRowsError(f"the generator of a fold cannot be trained: {error}") from error
         if len(fitted) != len(tables):
