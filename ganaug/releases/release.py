@@ -11,8 +11,22 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ganaug.errors import ArtefactError, ConfigError
+from ganaug.storage import join
 
-__all__ = ["CLAIM", "DATA", "LATEST", "MANIFEST", "RELEASE", "Release", "check_name", "check_version", "utc_now"]
+__all__ = [
+    "CLAIM",
+    "DATA",
+    "LATEST",
+    "MANIFEST",
+    "RELEASE",
+    "Release",
+    "check_name",
+    "check_version",
+    "read_record",
+    "to_bytes",
+    "url_of",
+    "utc_now",
+]
 
 FORMAT = 1
 RELEASE = "release.json"
@@ -21,6 +35,7 @@ MANIFEST = "manifest.json"
 DATA = "data"
 CLAIM = ".claim.json"
 """On an object store: who writes this version, so that two publishers do not mix their files."""
+VERSIONS = "versions"
 LATEST = "latest"
 """The word by which readers ask for the version that is pointed to."""
 
@@ -95,6 +110,11 @@ def read_record(text: bytes, newest: int, place: str) -> dict[str, Any]:
     if version > newest:
         raise ArtefactError(f"{place} has format {version}, and this version reads up to {newest}; update ganaug")
     return value
+
+
+def url_of(place: str, *names: str) -> str:
+    """Return the path or URL of ``names`` below the folder of versions."""
+    return join(place, VERSIONS, *names)
 
 
 def check_version(version: str) -> str:

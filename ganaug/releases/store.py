@@ -16,12 +16,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import uuid
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -30,15 +27,16 @@ import pyarrow.parquet as pq
 from ganaug import storage
 from ganaug.errors import ArtefactError, ConfigError, DataWarning, OutputError
 from ganaug.releases import pointer
-from ganaug.releases.content import Content, collect
+from ganaug.releases.content import collect
+from ganaug.releases.expiry import is_needed, remove, sweep
 from ganaug.releases.pointer import Pointer
-from ganaug.releases.release import CLAIM, DATA, LATEST, MANIFEST, RELEASE, Release, check_version, to_bytes, utc_now
+from ganaug.releases.release import DATA, LATEST, RELEASE, Release, check_version, to_bytes, url_of, utc_now
+from ganaug.releases.write import write
 
 __all__ = ["Releases"]
 
 _Decide = Callable[[Pointer | None], Pointer | None]
 
-VERSIONS = "versions"
 GRACE = timedelta(hours=1)
 """How long a version is kept after it stopped to be the latest, so that its readers finish."""
 LEFTOVERS = timedelta(days=1)
@@ -62,13 +60,13 @@ class Releases:
 
     def __init__(self, place: str | os.PathLike[str]) -> None:
         storage.filesystem(place)
-        self._local = storage.local_folder(place)
-        self.place = os.fspath(place).rstrip("/") if self._local is None else str(self._local)
+        local = storage.local_folder(place)
+        self.place = os.fspath(place).rstrip("/") if local is None else str(local)
 
     # ---------------------------------------------------------------------------------------- reading
     def versions(self) -> list[Release]:
         """Return all versions, newest first. What cannot be read is left out, with a `DataWarning`."""
-        files, path = storage.filesystem(self._url())
+        files, path = storage.filesystem(url_of(self.place))
         found: dict[str, Any] = {}
         with storage.storage_errors(self.place), storage.absence_allowed():
             for entry in files.ls(path, detail=True):
@@ -85,7 +83,7 @@ class Releases:
                 if isinstance(text, Exception):
                     raise text
                 try:
-                    releases.append(Release.from_json(text, name, storage.shown(self._url(name, RELEASE))))
+                    releases.append(Release.from_json(text, name, storage.shown(url_of(self.place, name, RELEASE))))
                 except ArtefactError as error:
                     warnings.warn(f"a version is left out: {error}", DataWarning, stacklevel=2)
         return sorted(releases, key=lambda release: (release.published_at, release.version), reverse=True)
@@ -130,7 +128,7 @@ class Releases:
 
         Raises as `get` does.
         """
-        return self._url(self.get(version).version, DATA)
+        return url_of(self.place, self.get(version).version, DATA)
 
     def read(self, version: str = LATEST) -> pa.Table:
         """Return a version's rows, after the SHA-256 of every file was compared.
@@ -144,7 +142,7 @@ class Releases:
         tables = []
         for file in release.files:
             if file["name"].startswith(f"{DATA}/"):
-                data = storage.read_bytes(url := self._url(release.version, file["name"]))
+                data = storage.read_bytes(url := url_of(self.place, release.version, file["name"]))
                 if data is None or hashlib.sha256(data).hexdigest() != file["sha256"]:
                     what = "is missing" if data is None else "is not the file that was published (SHA-256 differs)"
                     raise ArtefactError(f"{storage.shown(url)} {what}; roll back to another version, or publish again")
@@ -205,11 +203,10 @@ class Releases:
             seed=content.provenance.get("seed"),
             notes=dict(notes or {}),
         )
-        record = to_bytes(release.to_json())
+        to_bytes(release.to_json())  # notes that are no JSON are refused before anything is written
         there = self._same(release)
         if there is None:
-            write = self._write_remote if self._local is None else self._write_local
-            there = write(release, content, record)
+            there = write(self.place, release, content, lambda: self._same(release))
         if latest:
             self._publish_pointer(there.version)
         return there
@@ -257,17 +254,14 @@ class Releases:
         for release in self.versions()[keep:]:
             with pointer.locked(self.place):
                 at = pointer.read(self.place)
-                if not self._needed(release, at, now - grace) and self._remove(release.version):
+                if not is_needed(release, at, now - grace) and remove(self.place, release.version):
                     removed.append(release.version)
-        self._sweep(now - LEFTOVERS)
+        sweep(self.place, now - LEFTOVERS)
         return removed
 
     # ---------------------------------------------------------------------------------------- inside
-    def _url(self, *names: str) -> str:
-        return storage.join(self.place, VERSIONS, *names)
-
     def _read(self, version: str) -> Release | None:
-        url = self._url(version, RELEASE)
+        url = url_of(self.place, version, RELEASE)
         text = storage.read_bytes(url)
         return None if text is None else Release.from_json(text, version, storage.shown(url))
 
@@ -285,45 +279,6 @@ class Releases:
                 "give another name, or none: then it is named by its content"
             )
         return there
-
-    def _write_local(self, release: Release, content: Content, record: bytes) -> Release:
-        """Make the version beside the others, and give it its name by one rename."""
-        target = Path(self._url(release.version))
-        scratch = target.with_name(f"{storage.SCRATCH}{uuid.uuid4().hex}")
-        with storage.storage_errors(self.place):
-            try:
-                storage.put_files(content.sources, scratch, last=(MANIFEST,))
-                storage.atomic_write(scratch / RELEASE, record)
-                with pointer.locked(self.place):
-                    there = self._same(release)  # another may have been faster
-                    if there is None and target.exists():
-                        shutil.rmtree(target)  # no release.json: nobody sees it
-                    if there is None:
-                        scratch.rename(target)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
-        return release if there is None else there
-
-    def _write_remote(self, release: Release, content: Content, record: bytes) -> Release:
-        """Write the claim, the files, the manifest, and ``release.json`` last."""
-        url = self._url(release.version)
-        claim = to_bytes({"content": content.digest})
-        if not pointer.create(storage.join(url, CLAIM), claim):
-            raise OutputError(
-                f"another publish of the version {release.version!r}, with other content, is under way at "
-                f"{storage.shown(self.place)} or was killed; give another name, or none. What was killed is removed "
-                "by `ganaug releases expire` a day later"
-            )
-        storage.atomic_write(storage.join(url, CLAIM), claim)  # its time says that somebody works here
-        storage.put_files(content.sources, url, last=(MANIFEST,))
-        sizes = storage.files_below(url)
-        short = next((f["name"] for f in release.files if sizes.get(f["name"]) != f["bytes"]), None)
-        if short is not None:
-            raise OutputError(f"{storage.shown(storage.join(url, short))} did not arrive whole; publish again")
-        if pointer.create(storage.join(url, RELEASE), record):
-            return release
-        there = self._same(release)  # another was faster
-        return release if there is None else there
 
     def _publish_pointer(self, version: str) -> None:
         """Point to ``version``, unless somebody rolled back from it."""
@@ -349,7 +304,11 @@ class Releases:
             return decide(at)
 
         at = pointer.move(self.place, watched, mend=mend)
-        if at is not None and at.version == version and storage.read_bytes(self._url(version, RELEASE)) is None:
+        if (
+            at is not None
+            and at.version == version
+            and storage.read_bytes(url_of(self.place, version, RELEASE)) is None
+        ):
             former = seen[0]
             if former is not None and former != at:
                 pointer.move(self.place, lambda now: former if now == at else None)
@@ -357,47 +316,6 @@ class Releases:
                 f"the version {version!r} was removed while it was to become the latest; publish it again"
             )
         return at
-
-    def _needed(self, release: Release, at: Pointer | None, since: datetime) -> bool:
-        """Say whether a version is pointed to, or may still be read."""
-        if at is not None and release.version in (at.version, at.previous):
-            return True
-        left = None if at is None else at.left.get(release.version)
-        times = [release.published_at, *([] if left is None else [left])]
-        return any(datetime.fromisoformat(time) > since for time in times)
-
-    def _remove(self, version: str) -> bool:
-        """Remove a version, its record first; put that back if somebody pointed to it meanwhile."""
-        url = self._url(version)
-        if self._local is not None:
-            with storage.storage_errors(url):
-                scratch = self._local / VERSIONS / f"{storage.SCRATCH}{uuid.uuid4().hex}"
-                Path(url).rename(scratch)
-            storage.delete(scratch)
-            return True
-        record = storage.read_bytes(storage.join(url, RELEASE))
-        storage.delete(url, files=[RELEASE])
-        at = pointer.read(self.place)
-        if at is not None and at.version == version and record is not None:
-            storage.atomic_write(storage.join(url, RELEASE), record)
-            return False
-        storage.delete(url)
-        return True
-
-    def _sweep(self, before: datetime) -> None:
-        """Remove what has no record and whose newest file is older than ``before``."""
-        files, path = storage.filesystem(self._url())
-        entries: list[dict[str, Any]] = []
-        with storage.storage_errors(self.place), storage.absence_allowed():
-            entries = files.ls(path, detail=True)
-        for entry in entries:
-            name = entry["name"].rstrip("/").rsplit("/", 1)[-1]
-            unfinished = name.startswith(storage.SCRATCH) or storage.read_bytes(self._url(name, RELEASE)) is None
-            if entry["type"] == "directory" and unfinished:
-                with storage.storage_errors(self.place), storage.absence_allowed():
-                    inside = files.find(entry["name"], withdirs=self._local is not None) or [entry["name"]]
-                    if max(_aware(files.modified(file)) for file in inside) < before:
-                        storage.delete(self._url(name))
 
 
 def _forward(at: Pointer | None, version: str) -> Pointer | None:
@@ -411,7 +329,3 @@ def _back(at: Pointer | None, version: str) -> Pointer | None:
     if at is None:
         return Pointer(version=version, moved_at=utc_now())
     return None if at.version == version else at.back(version)
-
-
-def _aware(time: datetime) -> datetime:
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 
 from ganaug import parquet, storage
 from ganaug.errors import ArtefactError, ConfigError, DataWarning, OutputError
-from ganaug.releases import Releases, pointer, release
+from ganaug.releases import Releases, expiry, pointer, release
 from ganaug.releases.release import CLAIM, RELEASE
 from tests.releases.sets import data_set
 
@@ -244,13 +244,16 @@ def test_what_killed_publishes_left_goes_after_a_day(place, sets):
     if not storage.is_url(place):
         storage.upload(sets[1], f"{place}/versions/{storage.SCRATCH}1")
         storage.atomic_write(f"{place}/versions/{storage.SCRATCH}1/{RELEASE}", b"{}")  # killed before it got its name
+    storage.atomic_write(f"{place}/versions/notes.txt", b"not ours")
+    storage.atomic_write(f"{place}/versions/others/notes.txt", b"not ours")
     left = [name for name in storage.files_below(place) if "killed" in name]
     store.expire()
     assert [name for name in storage.files_below(place) if "killed" in name] == left, "it may be at work"
-    store._sweep(datetime.now(UTC) + timedelta(seconds=1))
-    assert {name.split("/")[1] for name in storage.files_below(place) if "/" in name} == {"a"}
+    expiry.sweep(store.place, datetime.now(UTC) + timedelta(seconds=1))
+    assert {name.split("/")[1] for name in storage.files_below(place) if "/" in name} == {"a", "notes.txt", "others"}
     if not storage.is_url(place):
-        assert os.listdir(f"{place}/versions") == ["a"]
+        assert sorted(os.listdir(f"{place}/versions")) == ["a", "notes.txt", "others"]
+    assert names(store) == ["a"]
 
 
 def test_a_day_is_measured_by_the_newest_file(tmp_path, sets):
