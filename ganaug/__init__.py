@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ganaug.image_files import export_folder
     from ganaug.image_options import ImageOptions
     from ganaug.parquet import write_parquet
+    from ganaug.releases import Releases
     from ganaug.sampler import GANSampler
     from ganaug.synthesizer import Synthesizer
 
@@ -47,6 +48,7 @@ __all__ = [
     "Effect",
     "GANSampler",
     "ImageOptions",
+    "Releases",
     "Synthesizer",
     "__version__",
     "augment",
@@ -63,6 +65,7 @@ _HOMES = {
     "Effect": "ganaug.evaluate.effect",
     "GANSampler": "ganaug.sampler",
     "ImageOptions": "ganaug.image_options",
+    "Releases": "ganaug.releases",
     "Synthesizer": "ganaug.synthesizer",
     "augment": "ganaug.api",
     "export_folder": "ganaug.image_files",
