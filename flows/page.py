@@ -5,24 +5,20 @@ from __future__ import annotations
 import base64
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import httpx
 import pyarrow as pa
-from prefect.artifacts import (
-    create_link_artifact,
-    create_markdown_artifact,
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.exceptions import PrefectException
-from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.runtime import flow_run, task_run
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from ganaug.image_schema import ImageSchema
 from ganaug.report import Picture, sample_pictures
@@ -38,6 +34,7 @@ AWAY = 60.0
 PATIENCE = 3.0
 """Seconds that an update waits for the server, which is not asked twice: with Prefect's own five retries a server that
 is away would hold up the training for a minute at every update."""
+
 IN_A_LINE = 3
 """Panels of columns beside each other."""
 
@@ -81,6 +78,7 @@ class PageProgress:
     ) -> None:
         self._interval, self._away, self._clock = interval, away, clock
         self._works: dict[str, _Work] = {}
+        self._artifacts = _Artifacts()
         self._silent_until = -float("inf")
 
     def __call__(self, work: str, done: int, total: int, note: str = "") -> None:
@@ -106,6 +104,7 @@ class PageProgress:
             if known.percent() < 100 or not known.shown:
                 known.total = known.done
                 self._tell(work, known, self._clock())
+        self._artifacts.close()
 
     def _tell(self, work: str, known: _Work, now: float) -> None:
         known.told, known.shown = now, False
@@ -114,14 +113,9 @@ class PageProgress:
         told = [f"{known.done:,} of {known.total:,}", known.note, known.left(now)]
         description = f"**{work}**: " + ", ".join(part for part in told if part)
         try:
-            with _once():
-                if known.artifact is not None:
-                    update_progress_artifact(known.artifact, progress=known.percent(), description=description)
-                else:
-                    made = create_progress_artifact(
-                        progress=known.percent(), key=f"progress-{_key(work)}", description=description
-                    )
-                    known.artifact = cast(UUID, made)
+            known.artifact = self._artifacts.publish(
+                known.artifact, key=f"progress-{_key(work)}", percent=known.percent(), description=description
+            )
             known.shown = True
         except (httpx.HTTPError, PrefectException) as error:
             self._silent_until = now + self._away
@@ -132,11 +126,44 @@ class PageProgress:
             )  # fmt: skip
 
 
-@contextmanager
-def _once() -> Iterator[None]:
-    """Have the server asked once and not for long."""
-    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: PATIENCE}):
-        yield
+class _Artifacts:
+    """Makes and changes progress artifacts of this run through a client that is asked once, and for `PATIENCE`.
+
+    Not `prefect.artifacts.update_progress_artifact`: it uses the run's own client, which waits for a minute.
+    """
+
+    def __init__(self) -> None:
+        self._client: SyncPrefectClient | None = None
+
+    def publish(self, artifact: UUID | None, *, key: str, percent: float, description: str) -> UUID:
+        """Make or update an artifact, and return its identifier.
+
+        Raises
+        ------
+        httpx.HTTPError, PrefectException
+            The server did not answer, or refused.
+        """
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            if self._client is None:
+                self._client = get_client(httpx_settings={"timeout": PATIENCE}, sync_client=True).__enter__()
+            if artifact is not None:
+                self._client.update_artifact(artifact, ArtifactUpdate(data=percent, description=description))
+                return artifact
+            made = ArtifactCreate(
+                type="progress",
+                key=key,
+                description=description,
+                data=percent,
+                flow_run_id=flow_run.id and UUID(flow_run.id),
+                task_run_id=task_run.id and UUID(task_run.id),
+            )
+            return self._client.create_artifact(made).id
+
+    def close(self) -> None:
+        """Let go of the connection; another `publish` makes a new one."""
+        if self._client is not None:
+            self._client.__exit__(None, None, None)
+            self._client = None
 
 
 def arms_table(effect: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -178,7 +205,8 @@ def show_verdict(
         create_table_artifact(key="arms", table=arms_table(effect), description=effect["sentence"])
     if report is not None:
         link = report if "://" in report else Path(report).absolute().as_uri()
-        create_link_artifact(key="report", link=link, link_text="report.html", description="The whole report")
+        where = f"The whole report lies at {report}"  # a browser does not follow a link from the page to a file
+        create_link_artifact(key="report", link=link, link_text="report.html", description=where)
     show_warnings([*warnings, *([] if effect is None else effect["warnings"])])
 
 
@@ -224,7 +252,8 @@ def show_samples(
         text = "\n\n".join(f"### {markdown(picture.title)}\n\n{_image(picture)}" for picture in pictures)
     else:
         what = f"{made:,} synthetic rows beside real ones of the same classes"
-        text = "Gray: real rows. Colour: synthetic rows. The columns that differ most come first.\n\n" + _grid(pictures)
+        text = "Gray: real rows. Colour: synthetic rows. The columns that differ most come first.\n\n"
+        text += _grid(pictures)
     create_markdown_artifact(key="samples", markdown=text, description=what)
 
 
@@ -234,10 +263,10 @@ def _image(picture: Picture) -> str:
 
 
 def _grid(pictures: Sequence[Picture]) -> str:
-    """Return a Markdown table with `IN_A_LINE` pictures beside each other, each under its title."""
-    cells = [f"**{markdown(p.title)}**<br>{_image(p)}" for p in pictures]
-    lines = [cells[i : i + IN_A_LINE] for i in range(0, len(cells), IN_A_LINE)]
-    width = len(lines[0])
+    """Return a Markdown table of pictures, as the page puts each on a line of its own otherwise."""
+    cells = list(map(_image, pictures))
+    width = min(IN_A_LINE, len(cells))
+    lines = [cells[i : i + width] for i in range(0, len(cells), width)]
     head = f"|{' |' * width}\n|{'---|' * width}\n"
     return head + "\n".join(f"| {' | '.join([*line, *[''] * (width - len(line))])} |" for line in lines)
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from markupsafe import escape
 
 from ganaug import seeding
 from ganaug.image_schema import ImageSchema
 from ganaug.report import tables
 from ganaug.report.contact_sheet import contact_sheets
 from ganaug.report.data_charts import column_chart
-from ganaug.report.theme import canvas
+from ganaug.report.theme import PALETTE, canvas, short
 from ganaug.schema import TableSchema
 
 __all__ = ["MAX_ROWS", "Picture", "column_panels", "sample_pictures", "thin"]
@@ -23,6 +24,10 @@ __all__ = ["MAX_ROWS", "Picture", "column_panels", "sample_pictures", "thin"]
 MAX_ROWS = 20_000
 """Rows of either kind that the pictures are drawn from."""
 MAX_PANELS = 24
+TITLE = 13
+"""Points of a panel that stands alone that its title takes."""
+SCALE = 1.3
+"""Pixels a point; three panels are beside each other on the page of a run."""
 _VIEW = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
 
@@ -71,7 +76,7 @@ def sample_pictures(
                     title=panel["name"],
                     told=f"{panel['name']}: real rows filled, synthetic rows in colour",
                     media_type="image/svg+xml",
-                    content=_alone(panel["chart"]),
+                    content=_alone(panel["chart"], panel["name"]),
                 )
                 for panel in column_panels(real, made, schema, tables.column_rows(fidelity))
             ]
@@ -116,12 +121,19 @@ def thin(table: pa.Table, name: str) -> pa.Table:
     return table.take(np.sort(rows))
 
 
-def _alone(svg: str) -> bytes:
-    """Return an inline SVG as a file: of a size in pixels, in a font that is there, on white paper."""
+def _alone(svg: str, title: str) -> bytes:
+    """Return an inline SVG as a file: under its title, of a size in pixels, in a font that is there, on white paper."""
     view = _VIEW.search(svg)
     assert view is not None, "`to_svg` says how large it is"
-    width, height = (1.5 * float(side) for side in view.groups())
-    opening, rest = svg.split(">", 1)
-    opening = re.sub(r' style="[^"]*"', "", opening) + f' width="{width:.0f}" height="{height:.0f}">'
-    paper = f'<rect width="{view[1]}" height="{view[2]}" rx="3" fill="#fff"/>'
-    return (opening + paper + rest.replace("var(--font)", "sans-serif")).encode("utf-8")
+    width, height = (float(side) for side in view.groups())
+    height += TITLE
+    opening, rest = str(svg).split(">", 1)
+    opening = re.sub(r' (?:style|viewBox)="[^"]*"', "", opening)
+    size = f'viewBox="0 0 {width:g} {height:g}" width="{SCALE * width:.0f}" height="{SCALE * height:.0f}"'
+    head = (
+        f'{opening} {size}><rect width="{width:g}" height="{height:g}" rx="3" fill="#fff"/>'
+        f'<text x="3" y="{TITLE - 3}" font-family="sans-serif" font-size="8.5" font-weight="600" '
+        f'fill="{PALETTE["ink"]}">{escape(short(title, 36))}</text><g transform="translate(0 {TITLE})">'
+    )
+    body, end = rest.rsplit("</svg>", 1)
+    return f"{head}{body.replace('var(--font)', 'sans-serif')}</g></svg>{end}".encode()

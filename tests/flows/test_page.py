@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
+import numpy as np
+import pyarrow as pa
 import pytest
+from sklearn.datasets import load_breast_cancer, load_digits
 
 from flows import page
+from ganaug.data import read_images, read_table
 
 NOTHING = {"name": "nothing", "label": "Nothing", "score": 0.9, "difference": 0.0, "low": None, "high": None}
 SMOTE = {
@@ -32,23 +38,18 @@ class Server:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.told: list[tuple[str, float]] = []
+        self.words: list[str] = []
+        self.asked = 0
         self.failing = False
-        self.names: dict[object, str] = {}
-        monkeypatch.setattr(page, "create_progress_artifact", self.create)
-        monkeypatch.setattr(page, "update_progress_artifact", self.update)
+        monkeypatch.setattr(page._Artifacts, "publish", self.publish)
 
-    def create(self, *, progress: float, key: str, description: str) -> object:
+    def publish(self, artifact: object, *, key: str, percent: float, description: str) -> object:
+        self.asked += 1
         if self.failing:
             raise httpx.ConnectError("no server")
-        name = uuid4()
-        self.names[name] = key
-        self.told.append((key, progress))
-        return name
-
-    def update(self, artifact: object, *, progress: float) -> None:
-        if self.failing:
-            raise httpx.ConnectError("no server")
-        self.told.append((self.names[artifact], progress))
+        self.told.append((key, percent))
+        self.words.append(description)
+        return artifact or uuid4()
 
 
 @pytest.fixture
@@ -88,17 +89,103 @@ def test_each_kind_of_work_has_its_own_artifact_under_a_key_that_prefect_accepts
     assert server.told == [("progress-effect-5-folds", 25.0), ("progress-training", 50.0)]
 
 
-def test_a_server_that_is_down_is_logged_and_does_not_end_the_training(
+def test_a_server_that_is_down_is_logged_left_alone_for_a_while_and_does_not_end_the_training(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.failing = True
-    progress = page.PageProgress(interval=0.0)
-    with caplog.at_level(logging.WARNING, logger="flows.page"):
-        progress("training", 1, 10)
-    assert "training is at 10 %" in caplog.text
+    now = [0.0]
+    progress = page.PageProgress(interval=0.0, away=60.0, clock=lambda: now[0])
+    with caplog.at_level(logging.WARNING, logger="ganaug.flows"):
+        for done in range(1, 6):
+            now[0] += 10
+            progress("training", done, 10)
+    assert caplog.text.count("training is at 10 %") == 1 and server.asked == 1
     server.failing = False
-    progress("training", 2, 10)
-    assert server.told == [("progress-training", 20.0)]
+    now[0] = 71.0
+    progress("training", 7, 10)
+    assert server.told == [("progress-training", 70.0)]
+
+
+def test_what_the_server_missed_at_the_end_is_told_when_all_is_finished(server: Server) -> None:
+    progress = page.PageProgress(interval=0.0)
+    progress("training", 1, 10)
+    server.failing = True
+    progress("training", 10, 10)
+    server.failing = False
+    progress.finish()
+    assert server.told == [("progress-training", 10.0), ("progress-training", 100.0)]
+
+
+def test_the_words_say_how_it_goes_and_how_long_it_takes(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    now = [100.0]
+    progress = page.PageProgress(interval=0.0, clock=lambda: now[0])
+    with caplog.at_level(logging.INFO, logger="ganaug.flows"):
+        progress("training", 200, 1000, "critic 0.5")  # a run that goes on
+        now[0] += 60
+        progress("training", 400, 1000, "critic 0.4")
+        now[0] += 200
+        progress("training", 1000, 1000, "critic 0.3")
+        progress("training", 0, 1000)  # the next fold
+    assert server.words == [
+        "**training**: 200 of 1,000, critic 0.5",
+        "**training**: 400 of 1,000, critic 0.4, 3 min 0 s left",
+        "**training**: 1,000 of 1,000, critic 0.3",
+        "**training**: 0 of 1,000",
+    ]
+    assert [record.getMessage() for record in caplog.records] == [
+        "training: goes on at 200 of 1,000",
+        "training: done in 4 min 20 s (critic 0.3)",
+        "training: 1,000 to do",
+    ]
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
+    """Artifacts by key instead of on a server."""
+    made: dict[str, dict[str, Any]] = {}
+    for kind in ("markdown", "table", "link"):
+        monkeypatch.setattr(page, f"create_{kind}_artifact", lambda *, key, **content: made.update({key: content}))
+    return made
+
+
+def test_a_verdict_comes_with_its_arms_the_report_and_warnings_as_such(
+    shown: dict[str, dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    effect = {**EFFECT, "warnings": ["SMOTE was left out: 2 rows"]}
+    with caplog.at_level(logging.WARNING, logger="ganaug.flows"):
+        page.show_verdict("## No", effect, report=str(tmp_path / "report.html"), warnings=["a|b <c>", "a|b <c>"])
+    assert shown["verdict"]["markdown"] == "## No"
+    assert shown["arms"]["table"][1]["95 % low"] == -0.05
+    assert shown["report"]["link"] == (tmp_path / "report.html").as_uri()
+    assert shown["warnings"]["markdown"].splitlines() == ["- ⚠️ a\\|b &lt;c&gt;", "- ⚠️ SMOTE was left out: 2 rows"]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    page.show_verdict("", None, report="s3://bucket/run/report.html")
+    assert shown["report"]["link"] == "s3://bucket/run/report.html"
+
+
+def test_no_warning_makes_no_artifact(shown: dict[str, dict[str, Any]]) -> None:
+    page.show_verdict("fine", {**EFFECT, "warnings": []})
+    assert set(shown) == {"verdict", "arms"}
+
+
+def test_samples_of_a_table_are_panels_three_in_a_line(shown: dict[str, dict[str, Any]]) -> None:
+    frame = load_breast_cancer(as_frame=True).frame.iloc[:, -5:]
+    data = read_table(frame, target="target", id_columns=[])
+    page.show_samples(data.table, data.table.slice(0, 50), data.schema)
+    text = shown["samples"]["markdown"]
+    assert [line.count("](data:image/svg+xml;base64,") for line in text.splitlines()[-2:]] == [3, 1]
+    assert len(text) < 2_000_000 and "50 synthetic rows" in shown["samples"]["description"]
+    shown.clear()
+    page.show_samples(data.table, data.table.slice(0, 0), data.schema)
+    assert not shown
+
+
+def test_samples_of_images_are_contact_sheets(shown: dict[str, dict[str, Any]]) -> None:
+    X, y = load_digits(return_X_y=True)
+    data = read_images(((X.reshape(-1, 8, 8) * 15).astype(np.uint8), y))
+    page.show_samples(data.table, data.table.filter(pa.array(y == 3)), data.schema)
+    text = shown["samples"]["markdown"]
+    assert text.startswith("### 3\n\n![") and text.count("data:image/png;base64,") == 1
 
 
 def test_the_table_has_one_rounded_row_an_arm() -> None:
