@@ -26,7 +26,7 @@ from flows.gate import objection
 from flows.history import History
 from flows.lineage import asset_of
 from flows.notify import emit_findings
-from flows.page import PageProgress, show_changes, show_samples, show_verdict
+from flows.page import PageProgress, show_changes, show_samples, show_verdict, show_warnings
 from flows.parameters import AugmentRequest
 from flows.processes import processes, train_together
 from flows.slot import gpu_slot
@@ -96,8 +96,7 @@ def read(request: AugmentRequest) -> dict[str, Any]:
     with warnings.catch_warnings(record=True) as noticed:
         warnings.simplefilter("always", DataWarning)
         run = _begin(request)
-    for warning in noticed:
-        _log.warning("%s", warning.message)
+    show_warnings([str(warning.message) for warning in noticed])
     schema, folder = run.rows.schema, run.folder
     assert folder is not None, "a flow's run has a folder"
     if request.runs is not None:
@@ -177,7 +176,7 @@ def report(request: AugmentRequest, data: Mapping[str, Any], synthetic: Mapping[
         text = (run.folder.path / "report.md").read_text(encoding="utf-8")
         place, effect = join(data["run"], "report.html"), steps.to_json(steps.check(run))
         fidelity = steps.to_json(augmentation.measure_fidelity(run))
-        show_verdict(f"{text}\n\nEverything lies in `{data['run']}`.", effect, report=place, warnings=run.warnings)
+        show_verdict(f"{text}\n\nEverything lies in `{data['run']}`.", effect, report=place)
         show_samples(run.rows.table, steps.draw(run), run.rows.schema, fidelity=fidelity)
         return {"decision": augmentation.summarise(run)["decision"], "path": place}
 
@@ -277,8 +276,10 @@ def _opened(request: AugmentRequest, data: Mapping[str, Any]) -> Iterator[Run]:
         raise OutputError(
             f"the data in {request.data!r} changed while the run was under way; run again to take the new ones"
         )
-    yield run
-    progress.finish()
+    try:
+        yield run
+    finally:
+        progress.finish()
 
 
 def _slot(run: Run, result: str, *, trains: bool) -> Any:

@@ -12,6 +12,8 @@ from flows import tasks
 from flows.parameters import AugmentRequest
 from ganaug.errors import DataError, OutputError
 
+pytestmark = pytest.mark.usefixtures("server")
+
 
 def test_only_what_may_pass_is_tried_again() -> None:
     assert tasks.is_passing(TimeoutError("slow storage"))
