@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from ganaug.evaluate.measured import Measured
-from ganaug.runs import RunFolder
+from ganaug.runs import RunFolder, told
 
 __all__ = ["FolderShelf", "Keeping", "Shelf"]
 
@@ -31,6 +30,10 @@ class Shelf(Protocol):
         """Return the file in which the training of that repeat's generators keeps where it is, or None."""
         ...
 
+    def discard(self, number: int) -> None:
+        """Remove that file, whose training is done, or another one."""
+        ...
+
 
 @dataclass(frozen=True)
 class FolderShelf:
@@ -46,16 +49,24 @@ class FolderShelf:
     def write(self, number: int, part: dict[str, Any]) -> None:
         """Keep ``part``; its generators are not needed any more."""
         self.folder.write_json(f"check-{number:02d}.json", part)
-        _remove(self.checkpoint(number))
+        self.discard(number)
 
     def checkpoint(self, number: int) -> Path:
         """Return the checkpoint's path."""
         return self.folder.path / f"check-{number:02d}.safetensors"
 
+    def discard(self, number: int) -> None:
+        """Remove the checkpoint, which may be several files: ``check-00.safetensors``, ``check-00.safetensors.1``..."""
+        self._remove(f"{self.checkpoint(number).name}*")
+
     def clear(self) -> None:
         """Remove everything that was kept."""
-        for path in self.folder.path.glob("check-*"):
-            _remove(path)
+        self._remove("check-*")
+
+    def _remove(self, pattern: str) -> None:
+        with told(self.folder.path):
+            for path in self.folder.path.glob(pattern):
+                path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -79,10 +90,3 @@ class Keeping:
     def write(self, number: int, measured: Measured) -> None:
         """Keep what was measured in that repeat."""
         self.shelf.write(number, {"check": self.digest, "measured": measured.to_json()})
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
