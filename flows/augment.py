@@ -15,15 +15,21 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
+from prefect.tasks import Task
 from pydantic import ValidationError
 from rich.console import Console
 
 from flows import tasks
+from flows.failures import first_line
+from flows.lineage import asset_of
 from flows.parameters import AugmentRequest
 from ganaug.errors import ArtefactError, ConfigError, DataError, OutputError
 from ganaug.options import ImageSize, SkipUnreadable, Split, Transforms, images_of
+from ganaug.storage import join
 
 __all__ = ["augment", "main", "run"]
+
+_log = logging.getLogger("ganaug.flows")
 
 REFUSALS = {
     DataError: "Bad data",
@@ -44,26 +50,60 @@ def augment(request: AugmentRequest) -> State[dict[str, Any]]:
 
     The run's state is named after the verdict ("Helps", "No evidence", ...), and its message is the verdict's
     sentence; it is named after what is wrong where the input cannot be used. The result has the manifest of every
-    step: ``data``, ``plan``, ``effect``, ``synthesizer``, ``synthetic`` (the Parquet files) and ``report``.
+    step: ``data``, ``plan``, ``effect``, ``synthesizer``, ``synthetic`` (the Parquet files), ``report``, ``published``
+    and ``changes`` since the last run. Where the verdict decides about publishing and is against it, the state is
+    "Not published", and what was published before stays.
 
-    Files written to ``request.out``: see `ganaug.Augmentation.save`.
+    Files written to ``request.out``, or to a folder of the run's own in ``request.publish_to``/runs: see
+    `ganaug.Augmentation.save`.
     """
     logging.getLogger("ganaug").setLevel(logging.INFO)
     try:
-        data = tasks.read(request)
-        plan = tasks.choose(request, wait_for=[data])
-        effect = tasks.check(request, wait_for=[data])
-        synthesizer = tasks.train(request, wait_for=[data])
-        synthetic = tasks.sample(request, wait_for=[plan, effect, synthesizer])
-        report = tasks.report(request, wait_for=[synthetic])
+        done = _take_steps(request)
     except tuple(REFUSALS) as error:
         name = next(name for kind, name in REFUSALS.items() if isinstance(error, kind))
-        return Failed(name=name, message=str(error), data=error)
-    done = {"data": data, "plan": plan, "effect": effect}
-    done |= {"synthesizer": synthesizer, "synthetic": synthetic, "report": report}
+        return Failed(name=name, message=first_line(error), data=error)
+    except Exception as error:
+        _log.exception("the run failed")
+        return Failed(message=first_line(error), data=error)
+    return _final_state(request, done)
+
+
+def _final_state(request: AugmentRequest, done: dict[str, Any]) -> State[dict[str, Any]]:
+    """Name the state after what came out: the gate's refusal, the verdict, or that rows were made."""
+    effect, published = done["effect"], done["published"]
+    if published is not None and not published["published"] and request.publish != "never":
+        stays = f"version {published['latest']} stays the latest" if published["latest"] else "nothing is published yet"
+        return Completed(name="Not published", message=f"{stays}, as {published['reason']}", data=done)
+    where = "" if published is None or not published["published"] else f" Published as version {published['version']}."
     if effect is None:
-        return Completed(name="Augmented", message=report["decision"], data=done)
-    return Completed(name=effect["verdict"].capitalize(), message=effect["sentence"], data=done)
+        return Completed(name="Augmented", message=done["report"]["decision"] + where, data=done)
+    return Completed(name=effect["verdict"].capitalize(), message=effect["sentence"] + where, data=done)
+
+
+def _take_steps(request: AugmentRequest) -> dict[str, Any]:
+    """Take the steps, and return their manifests by name; what is given from step to step is the lineage."""
+    data = tasks.read(request)
+
+    def step(task: Task[..., Any], asset: str | None = None, sources: tuple[str, ...] = ()) -> Task[..., Any]:
+        """Give the task its place in the lineage; it is run again where somebody removed what it had made."""
+        lineage: dict[str, Any] = {"asset_deps": [asset_of(source) for source in sources]}
+        if asset is not None:
+            lineage["assets"] = [asset_of(join(data["run"], asset))]
+        return task.with_options(refresh_cache=tasks.MADE[task.name] not in data["made"], **lineage)
+
+    plan = step(tasks.choose)(request, data)
+    effect = step(tasks.check, "effect.json", (request.data,))(request, data)
+    synthesizer = step(tasks.train, "synthesizer", (request.data,))(request, data)
+    synthetic = step(tasks.sample, "synthetic")(request, data, plan, effect, synthesizer)
+    report = step(tasks.report)(request, data, synthetic)
+    published = None
+    if request.publish_to is not None:
+        publish = tasks.publish.with_options(assets=[asset_of(request.publish_to)])
+        published = publish(request, data, effect, synthetic, report)
+    changes = tasks.review(request, data, effect, report, published)
+    done = {"data": data, "plan": plan, "effect": effect, "synthesizer": synthesizer, "synthetic": synthetic}
+    return done | {"report": report, "published": published, "changes": changes}
 
 
 def run(request: AugmentRequest) -> int:
@@ -84,11 +124,16 @@ def run(request: AugmentRequest) -> int:
 
 def main(
     data: Annotated[str, typer.Argument(help="A table (CSV, Parquet) or images (folder, Parquet, npz); or a URL.")],
-    out: Annotated[str, typer.Option("--out", "-o", help="A new or empty folder, or that of this very run.")],
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="A new or empty folder or URL, or that of this very run.")
+    ] = None,
     target: Annotated[str | None, typer.Option("--target", "-t", help="The column that holds the classes.")] = None,
     strategy: Annotated[str, typer.Option(help="How many rows: policy, or imbalanced-learn's words.")] = "policy",
     variant: Annotated[str, typer.Option(help="auto, anchored or wgan_gp (tables), anchored_image or r3gan.")] = "auto",
-    check: Annotated[str, typer.Option(help="none, quick or thorough.")] = "quick",
+    check: Annotated[str, typer.Option(help="auto, none, quick or thorough.")] = "auto",
+    publish_to: Annotated[str | None, typer.Option(help="Where sets are published, version by version.")] = None,
+    publish: Annotated[str, typer.Option(help="if_helps, always or never.")] = "if_helps",
+    credentials: Annotated[list[str] | None, typer.Option(help="A Prefect block, TYPE/NAME; repeat for more.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     image_size: ImageSize = None,
@@ -98,6 +143,7 @@ def main(
 ) -> None:
     """Run the flow once, here."""
     options: dict[str, Any] = {"target": target, "sampling_strategy": strategy, "variant": variant, "check": check}
+    options |= {"publish_to": publish_to, "publish": publish, "credentials": credentials or []}
     try:
         images = images_of(image_size, split, transforms, skip_unreadable)
         options |= {"image_size": images.size, "split": split, "transforms": list(images.transforms)}
@@ -110,7 +156,7 @@ def main(
         raise typer.Exit(2) from None
     except ValidationError as error:
         for fault in error.errors():
-            print(f"error: {fault['loc'][0]}: {fault['msg']}", file=sys.stderr)
+            print(": ".join(["error", *map(str, fault["loc"][:1]), fault["msg"]]), file=sys.stderr)
         raise typer.Exit(2) from None
     raise typer.Exit(run(request))
 

@@ -1,70 +1,142 @@
-"""What the Prefect page of a run shows: how far it is, and what came out."""
+"""What the Prefect page of a run shows: how far it is and how it goes, sample pictures, and what came out."""
 
 from __future__ import annotations
 
+import base64
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
 import httpx
+import pyarrow as pa
 from prefect.artifacts import (
+    create_link_artifact,
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
 from prefect.exceptions import PrefectException
+from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-__all__ = ["INTERVAL", "PageProgress", "arms_table", "show_verdict"]
+from ganaug.image_schema import ImageSchema
+from ganaug.report import Picture, sample_pictures
+from ganaug.report.words import duration, markdown
+from ganaug.schema import TableSchema
+
+__all__ = ["INTERVAL", "PageProgress", "arms_table", "show_changes", "show_samples", "show_verdict", "show_warnings"]
 
 INTERVAL = 5.0
 """Seconds between two updates of a progress artifact. One costs about 20 ms; many at once lock SQLite."""
+AWAY = 60.0
+"""Seconds that a server which did not answer is left alone."""
+PATIENCE = 3.0
+"""Seconds that an update waits for the server, which is not asked twice: with Prefect's own five retries a server that
+is away would hold up the training for a minute at every update."""
+IN_A_LINE = 3
+"""Panels of columns beside each other."""
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("ganaug.flows")
+
+
+@dataclass(kw_only=True)
+class _Work:
+    """One kind of work, from when it was first told about, or began anew."""
+
+    since: float
+    first: int
+    done: int = 0
+    total: int = 0
+    note: str = ""
+    told: float = -float("inf")
+    shown: bool = False
+    """Whether the page has the last of it."""
+    artifact: UUID | None = None
+
+    def percent(self) -> float:
+        return 100.0 if self.done >= self.total else 100.0 * self.done / self.total
+
+    def left(self, now: float) -> str:
+        """Say how long the rest takes at the rate so far, "" while nothing is known."""
+        if self.done >= self.total or self.done <= self.first or now <= self.since:
+            return ""
+        return f"{duration((now - self.since) * (self.total - self.done) / (self.done - self.first))} left"
 
 
 class PageProgress:
-    """A `ganaug.progress.Progress` that keeps one progress artifact a kind of work.
+    """A `ganaug.progress.Progress` that keeps one progress artifact a kind of work, and a line of the log at its ends.
 
-    It tells the server at most every ``interval`` seconds, and when a work is done. A server that does not
-    answer is logged and costs nothing but the picture: training goes on.
+    The artifact says in words how far the work is, how it goes and how long it still takes. It is told at most every
+    ``interval`` seconds, and when a work is done. A server that does not answer is logged, left alone for ``away``
+    seconds, and costs nothing but the picture: training goes on.
     """
 
-    def __init__(self, *, interval: float = INTERVAL, clock: Callable[[], float] = time.monotonic) -> None:
-        self._interval = interval
-        self._clock = clock
-        self._artifacts: dict[str, UUID] = {}
-        self._told: dict[str, float] = {}
-        self._percent: dict[str, float] = {}
+    def __init__(
+        self, *, interval: float = INTERVAL, away: float = AWAY, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._interval, self._away, self._clock = interval, away, clock
+        self._works: dict[str, _Work] = {}
+        self._silent_until = -float("inf")
 
-    def __call__(self, work: str, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` units of ``work`` are done."""
+    def __call__(self, work: str, done: int, total: int, note: str = "") -> None:
+        """Show that ``done`` of ``total`` units of ``work`` are done, and how it goes."""
         now = self._clock()
+        known = self._works.get(work)
+        if known is None or done < known.done:
+            artifact = None if known is None else known.artifact
+            known = self._works[work] = _Work(since=now, first=done, artifact=artifact)
+            _log.info("%s: %s", work, f"goes on at {done:,} of {total:,}" if done > 1 else f"{total:,} to do")
+        before = known.percent() if known.total else 0.0
+        known.done, known.total, known.note = done, total, note or known.note
         finished = done >= total
-        if work in self._told and not finished and now - self._told[work] < self._interval:
-            return
-        self._told[work] = now
-        self._tell(work, 100.0 if finished else 100.0 * done / total)
+        if finished and before < 100:
+            _log.info("%s", f"{work}: done in {duration(now - known.since)}" + (f" ({known.note})" if note else ""))
+        if finished or now - known.told >= self._interval:
+            self._tell(work, known, now)
 
     def finish(self) -> None:
         """Show that everything begun is done; some work turns out to be less than was foreseen."""
-        for work, percent in list(self._percent.items()):
-            if percent < 100:
-                self._tell(work, 100.0)
+        self._silent_until = -float("inf")
+        for work, known in self._works.items():
+            if known.percent() < 100 or not known.shown:
+                known.total = known.done
+                self._tell(work, known, self._clock())
 
-    def _tell(self, work: str, percent: float) -> None:
-        self._percent[work] = percent
+    def _tell(self, work: str, known: _Work, now: float) -> None:
+        known.told, known.shown = now, False
+        if now < self._silent_until:
+            return
+        told = [f"{known.done:,} of {known.total:,}", known.note, known.left(now)]
+        description = f"**{work}**: " + ", ".join(part for part in told if part)
         try:
-            if work in self._artifacts:
-                update_progress_artifact(self._artifacts[work], progress=percent)
-            else:
-                key = f"progress-{_key(work)}"
-                made = create_progress_artifact(progress=percent, key=key, description=work)
-                self._artifacts[work] = cast(UUID, made)
+            with _once():
+                if known.artifact is not None:
+                    update_progress_artifact(known.artifact, progress=known.percent(), description=description)
+                else:
+                    made = create_progress_artifact(
+                        progress=known.percent(), key=f"progress-{_key(work)}", description=description
+                    )
+                    known.artifact = cast(UUID, made)
+            known.shown = True
         except (httpx.HTTPError, PrefectException) as error:
-            _log.warning("the page does not show that %s is at %.0f %%: %s", work, percent, error)
+            self._silent_until = now + self._away
+            _log.warning(
+                "the page does not show that %s is at %.0f %%: %s: %s; the work goes on, the page is told again in "
+                "%.0f s at the earliest",
+                work, known.percent(), type(error).__name__, error, self._away,
+            )  # fmt: skip
+
+
+@contextmanager
+def _once() -> Iterator[None]:
+    """Have the server asked once and not for long."""
+    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: PATIENCE}):
+        yield
 
 
 def arms_table(effect: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -86,11 +158,88 @@ def arms_table(effect: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def show_verdict(text: str, effect: Mapping[str, Any] | None) -> None:
-    """Publish ``text`` (Markdown) as artifact ``verdict``, and the arms of ``effect`` as table ``arms``."""
+def show_verdict(
+    text: str,
+    effect: Mapping[str, Any] | None,
+    *,
+    report: str | None = None,
+    warnings: Sequence[str] = (),
+) -> None:
+    """Publish what came out: artifacts ``verdict``, ``arms``, ``report`` and ``warnings``.
+
+    Args:
+        text: Markdown, such as report.md.
+        effect: `Effect.to_json()`; its arms become a table with intervals, its own warnings join ``warnings``.
+        report: where report.html lies, a path or a URL; it becomes a link.
+        warnings: of the data; see `show_warnings`.
+    """
     create_markdown_artifact(key="verdict", markdown=text, description="What came out")
     if effect is not None:
         create_table_artifact(key="arms", table=arms_table(effect), description=effect["sentence"])
+    if report is not None:
+        link = report if "://" in report else Path(report).absolute().as_uri()
+        create_link_artifact(key="report", link=link, link_text="report.html", description="The whole report")
+    show_warnings([*warnings, *([] if effect is None else effect["warnings"])])
+
+
+def show_warnings(warnings: Sequence[str]) -> None:
+    """Publish what deserves a look as artifact ``warnings``, and log every line as a warning; nothing for none."""
+    if not warnings:
+        return
+    lines = list(dict.fromkeys(warnings))
+    for line in lines:
+        _log.warning("%s", line)
+    text = "\n".join(f"- ⚠️ {markdown(line)}" for line in lines)
+    create_markdown_artifact(key="warnings", markdown=text, description=f"What deserves a look: {len(lines)}")
+
+
+def show_changes(changes: Sequence[str]) -> None:
+    """Publish what changed since the last run as artifact ``changes``, and log it; nothing for nothing."""
+    if not changes:
+        return
+    for line in changes:
+        _log.info("since the last run: %s", line)
+    text = "\n".join(f"- {markdown(line)}" for line in changes)
+    create_markdown_artifact(key="changes", markdown=text, description=f"Since the last run: {len(changes)}")
+
+
+def show_samples(
+    real: pa.Table,
+    synthetic: pa.Table | None,
+    schema: TableSchema | ImageSchema,
+    *,
+    fidelity: Mapping[str, Any] | None = None,
+) -> None:
+    """Publish pictures of synthetic rows beside real ones as artifact ``samples``, of at most 2 MB.
+
+    Of a table the distributions of the columns that differ most by ``fidelity`` (`Fidelity.to_json`), of images a
+    contact sheet a class. A table without synthetic rows has none.
+    """
+    pictures = sample_pictures(real, synthetic, schema, fidelity=fidelity)
+    if not pictures:
+        return
+    made = 0 if synthetic is None else len(synthetic)
+    if isinstance(schema, ImageSchema):
+        what = f"{made:,} synthetic images beside real ones" if made else "Real images; none were added"
+        text = "\n\n".join(f"### {markdown(picture.title)}\n\n{_image(picture)}" for picture in pictures)
+    else:
+        what = f"{made:,} synthetic rows beside real ones of the same classes"
+        text = "Gray: real rows. Colour: synthetic rows. The columns that differ most come first.\n\n" + _grid(pictures)
+    create_markdown_artifact(key="samples", markdown=text, description=what)
+
+
+def _image(picture: Picture) -> str:
+    content = base64.b64encode(picture.content).decode("ascii")
+    return f"![{markdown(picture.told)}](data:{picture.media_type};base64,{content})"
+
+
+def _grid(pictures: Sequence[Picture]) -> str:
+    """Return a Markdown table with `IN_A_LINE` pictures beside each other, each under its title."""
+    cells = [f"**{markdown(p.title)}**<br>{_image(p)}" for p in pictures]
+    lines = [cells[i : i + IN_A_LINE] for i in range(0, len(cells), IN_A_LINE)]
+    width = len(lines[0])
+    head = f"|{' |' * width}\n|{'---|' * width}\n"
+    return head + "\n".join(f"| {' | '.join([*line, *[''] * (width - len(line))])} |" for line in lines)
 
 
 def _rounded(value: float | None, digits: int = 4) -> float | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from ganaug.image_options import ImageOptions
 from ganaug.request import Request
+from ganaug.storage import join, require_no_secrets
 
 __all__ = ["AugmentRequest"]
 
@@ -19,6 +20,15 @@ Side = Annotated[int, Field(ge=8, le=128)]
 Transform = Literal["shift", "crop", "flip"]
 
 
+def _without_secrets(place: str) -> str:
+    require_no_secrets(place)
+    return place
+
+
+Place = Annotated[str, Field(min_length=1), AfterValidator(_without_secrets)]
+"""A local path or an fsspec URL, without credentials in it."""
+
+
 def _field(position: int, description: str, default: Any = ..., **more: Any) -> Any:
     extra = {"position": position, **more.pop("json_schema_extra", {})}
     return Field(default, description=description, json_schema_extra=extra, **more)
@@ -27,47 +37,94 @@ def _field(position: int, description: str, default: Any = ..., **more: Any) -> 
 class AugmentRequest(BaseModel, extra="forbid", frozen=True):
     """One table or image set to augment, in the words of `ganaug.augment`."""
 
-    data: str = _field(
+    data: Place = _field(
         0,
         "A table: CSV or Parquet, a file, a folder, hive partitions or a glob. Or images: a folder with a sub-folder a "
         "class, image Parquet, npz, or a table of paths. A local path or an fsspec URL.",
-        min_length=1,
     )
     target: str | None = _field(1, "Column with the classes. None: the rows are one class.", None)
-    out: str = _field(2, "Folder for the results: a new one, an empty one, or that of this very run.", min_length=1)
+    out: Place | None = _field(
+        2,
+        "Folder for the results, a path or URL: a new one, an empty one, or that of this very run. None: one below "
+        "`publish_to` that is named after the data and the options, so that a changed row makes another run.",
+        None,
+    )
+    publish_to: Place | None = _field(
+        3, "Where synthetic sets are published, version by version, a path or URL. None: nothing is published.", None
+    )
+    publish: Literal["if_helps", "always", "never"] = _field(
+        4,
+        "Whether the set becomes the latest version: only after the verdict 'helps', in any case, or never.",
+        "if_helps",
+    )
+    keep: int = _field(5, "How many versions and runs stay in `publish_to`; the latest version always does.", 10, ge=1)
     sampling_strategy: Strategy | Ratio | dict[str, Count] = _field(
-        3,
+        6,
         "How many rows: 'policy' chooses the amount, or none, on the training rows alone; the other words, a ratio "
         "between 0 and 1 and label -> rows of the class wanted mean what they do in imbalanced-learn.",
         "policy",
     )
     variant: Literal["auto", "anchored", "wgan_gp", "anchored_image", "r3gan"] = _field(
-        4,
+        7,
         "Which generator: 'anchored' or 'wgan_gp' for tables, 'anchored_image' or 'r3gan' for images. The artefacts of "
         "'wgan_gp' and 'r3gan' keep no training row.",
         "auto",
     )
-    check: Literal["none", "quick", "thorough"] = _field(
-        5, "Whether to measure the effect on real rows, and how closely.", "quick"
+    check: Literal["auto", "none", "quick", "thorough"] = _field(
+        8,
+        "Whether to measure the effect on real rows, and how closely. Auto: thorough where the verdict decides about "
+        "publishing, as a quick check can hardly ever prove help; else quick.",
+        "auto",
     )
     id_columns: list[str] | None = _field(
-        6, "Columns that are identifiers or free text and not learnt. None: detected, with a warning.", None
+        9, "Columns that are identifiers or free text and not learnt. None: detected, with a warning.", None
     )
-    groups: str | None = _field(7, "Column whose equal values stay on one side of every split.", None)
-    scoring: str | None = _field(8, "A scikit-learn scorer. None: average precision.", None)
-    random_state: int = _field(9, "Same seed and versions, same bits.", 0, ge=0)
-    device: Literal["auto", "cpu", "cuda"] = _field(10, "Where the networks train.", "auto")
+    groups: str | None = _field(10, "Column whose equal values stay on one side of every split.", None)
+    scoring: str | None = _field(11, "A scikit-learn scorer. None: average precision.", None)
+    random_state: int = _field(12, "Same seed and versions, same bits.", 0, ge=0)
+    device: Literal["auto", "cpu", "cuda"] = _field(13, "Where the networks train.", "auto")
     image_size: tuple[Side, Side] | None = _field(
-        11, "Images: height and width to bring them to. None: their own, or the median where they differ.", None
+        14, "Images: height and width to bring them to. None: their own, or the median where they differ.", None
     )
-    split: str | None = _field(12, "Images: which split to read. None: train, where there are several.", None)
+    split: str | None = _field(15, "Images: which split to read. None: train, where there are several.", None)
     transforms: list[Transform] = _field(
-        13,
+        16,
         "Images: what leaves their class as it is ('flip': left to right); the check oversamples with these as a cheap "
         "alternative.",
         ["shift", "crop"],
     )
-    skip_unreadable: bool = _field(14, "Images: leave out what cannot be decoded, and say so.", False)
+    skip_unreadable: bool = _field(17, "Images: leave out what cannot be decoded, and say so.", False)
+    credentials: list[str] = _field(
+        18,
+        "Prefect blocks with the credentials of storage: 'ganaug-storage/NAME', or 'secret/NAME' with a JSON object "
+        "of fsspec's options by protocol.",
+        [],
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> AugmentRequest:
+        if self.out is None and self.publish_to is None:
+            raise ValueError("give out, a folder for the results, or publish_to, where they are published")
+        if self.gated and self.check == "none":
+            raise ValueError("publish 'if_helps' needs a check: take check 'auto', or publish 'always' or 'never'")
+        return self
+
+    @property
+    def runs(self) -> str | None:
+        """The folder that holds this run's folder beside others; None where the run's own folder is given."""
+        return join(self.publish_to, "runs") if self.out is None and self.publish_to is not None else None
+
+    @property
+    def gated(self) -> bool:
+        """Whether the verdict decides about publishing."""
+        return self.publish_to is not None and self.publish == "if_helps"
+
+    @property
+    def depth(self) -> Literal["quick", "thorough"] | None:
+        """How closely the effect is measured; None for not at all."""
+        if self.check == "auto":
+            return "thorough" if self.gated else "quick"
+        return None if self.check == "none" else self.check
 
     @property
     def title(self) -> str:
@@ -77,11 +134,11 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
 
     def to_library(self) -> Request:
         """Return what `ganaug.augment` would be asked; data and folder go beside it."""
-        options = self.model_dump(exclude={"data", "out", "image_size", "split", "transforms", "skip_unreadable"})
+        options = self.model_dump(include=set(Request.__dataclass_fields__) - {"check", "images"})
         images = ImageOptions(
             size=self.image_size,
             split=self.split,
             transforms=tuple(self.transforms),
             skip_unreadable=self.skip_unreadable,
         )
-        return Request(**{**options, "check": False if self.check == "none" else self.check, "images": images})
+        return Request(**options, check=self.depth or False, images=images)

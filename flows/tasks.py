@@ -1,35 +1,59 @@
 """The steps of a run as Prefect tasks: each opens the run's folder, takes one step of the library, and says what came.
 
 A task is told where things are and answers with a small manifest. What a step makes lies in the run's folder and is
-made once: a task that is tried again, or run again with the same words, finds it there.
+made once: a task that is tried again, or run again with the same words, finds it there. Where nothing has changed since
+- no row, no option, no version - Prefect does not even run it, and its state is Cached.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 from prefect import task
+from prefect.assets import materialize
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
 from prefect.tasks import Task
 
-from flows.page import PageProgress, show_verdict
+from flows import credentials
+from flows.gate import objection
+from flows.history import History
+from flows.lineage import asset_of
+from flows.notify import emit_findings
+from flows.page import PageProgress, show_changes, show_samples, show_verdict
 from flows.parameters import AugmentRequest
-from ganaug import augmentation, steps
-from ganaug.errors import DataWarning
+from flows.processes import processes, train_together
+from flows.slot import gpu_slot
+from ganaug import augmentation, drift, steps, storage
+from ganaug.errors import DataWarning, OutputError
 from ganaug.image_schema import ImageSchema
 from ganaug.parquet import DATA
+from ganaug.releases import Releases
 from ganaug.steps import Run
+from ganaug.storage import join
 
-__all__ = ["check", "choose", "is_passing", "read", "report", "sample", "train"]
+__all__ = ["check", "choose", "is_passing", "publish", "read", "report", "review", "sample", "train"]
 
 FOR_GOOD = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 """What no waiting mends, among the errors of the operating system."""
+
+MADE = {
+    "choose": "plan.json",
+    "check": "effect.json",
+    "train": "synthesizer",
+    "sample": "synthetic",
+    "report": "report.html",
+}
+"""Task -> the result of the run that it makes."""
+
+PROFILE = "profile.json"
+"""What later runs compare their data with."""
 
 _log = logging.getLogger("ganaug.flows")
 
@@ -51,23 +75,33 @@ def _try_again(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bo
     return is_passing(state.result(raise_on_failure=False))
 
 
-_step = task(
-    retries=3,
-    retry_delay_seconds=[2, 10, 60],
-    retry_jitter_factor=0.5,
-    retry_condition_fn=_try_again,
-)
+def _cache_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    """Name a task after the data, the options and the versions that decide its result, and the run's folder."""
+    data = parameters["data"]
+    return f"ganaug-{context.task.name}-{data['name']}-{asset_of(data['run']).key}".replace("/", "-")
 
 
-@_step
+_patience: Any = {
+    "retries": 3,
+    "retry_delay_seconds": [2, 10, 60],
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": _try_again,
+}
+_once: Any = {**_patience, "cache_key_fn": _cache_key, "persist_result": True, "result_serializer": "json"}
+
+
+@task(**_patience)
 def read(request: AugmentRequest) -> dict[str, Any]:
     """Read and check the data, and open the run's folder; what deserves a look goes to the log."""
     with warnings.catch_warnings(record=True) as noticed:
         warnings.simplefilter("always", DataWarning)
-        run = steps.begin(request.data, request.to_library(), out=request.out)
+        run = _begin(request)
     for warning in noticed:
         _log.warning("%s", warning.message)
-    schema = run.rows.schema
+    schema, folder = run.rows.schema, run.folder
+    assert folder is not None, "a flow's run has a folder"
+    if request.runs is not None:
+        History.read(request.runs).begin(request.runs, run.name)
     rows = np.bincount(run.codes, minlength=schema.n_classes).tolist()
     if isinstance(schema, ImageSchema):
         size = f"{schema.height} x {schema.width} x {schema.channels}"
@@ -79,13 +113,16 @@ def read(request: AugmentRequest) -> dict[str, Any]:
         "rows": len(run.rows.table),
         "columns": len(schema.columns),
         "classes": dict(zip(schema.class_names(), rows, strict=True)),
+        "name": run.name,
+        "run": folder.location,
+        "made": [name for name in MADE.values() if folder.has(name)],
     }
 
 
-@_step
-def choose(request: AugmentRequest) -> dict[str, Any]:
+@task(**_once)
+def choose(request: AugmentRequest, data: Mapping[str, Any]) -> dict[str, Any]:
     """Decide how many synthetic rows of which class."""
-    with _opened(request) as run:
+    with _opened(request, data) as run, _slot(run, "plan.json", trains=run.request.by_policy):
         planned = steps.plan(run)
     names = run.rows.schema.class_names()
     counts = {names[code]: n for code, n in planned.counts.items() if n}
@@ -94,51 +131,158 @@ def choose(request: AugmentRequest) -> dict[str, Any]:
     return {"rows": counts, "reason": reason}
 
 
-@_step
-def check(request: AugmentRequest) -> dict[str, Any] | None:
+@materialize("ganaug://effect", **_once)
+def check(request: AugmentRequest, data: Mapping[str, Any]) -> dict[str, Any] | None:
     """Measure the effect on real rows that nothing has seen; None where no check was asked for."""
-    with _opened(request) as run:
+    with _opened(request, data) as run, _slot(run, "effect.json", trains=run.request.depth is not None):
         effect = steps.check(run)
     if effect is None:
         return None
     _log.info("%s: %s", effect.verdict, effect.sentence)
-    return {"verdict": effect.verdict, "sentence": effect.sentence}
+    return {"verdict": effect.verdict, "sentence": effect.sentence, "path": join(data["run"], "effect.json")}
 
 
-@_step
-def train(request: AugmentRequest) -> dict[str, Any]:
+@materialize("ganaug://synthesizer", **_once)
+def train(request: AugmentRequest, data: Mapping[str, Any]) -> dict[str, Any]:
     """Fit the generator to all rows and save it."""
-    with _opened(request) as run:
+    with _opened(request, data) as run, _slot(run, "synthesizer", trains=True):
+        if processes() > 1 and run.folder is not None and not run.folder.has("synthesizer"):
+            train_together(run, request, processes())
         synthesizer = steps.train(run)
-    return {"variant": synthesizer.variant, "path": str(Path(request.out) / "synthesizer")}
+    return {"variant": synthesizer.variant, "path": join(data["run"], "synthesizer")}
 
 
-@_step
-def sample(request: AugmentRequest) -> dict[str, Any]:
+@materialize("ganaug://synthetic", **_once)
+def sample(
+    request: AugmentRequest,
+    data: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    effect: Mapping[str, Any] | None,
+    synthesizer: Mapping[str, Any],
+) -> dict[str, Any]:
     """Draw what the plan and the verdict leave into a Parquet data set."""
-    with _opened(request) as run:
+    with _opened(request, data) as run:
         rows = len(steps.draw(run))
     _log.info("%d synthetic rows written", rows)
-    return {"rows": rows, "path": str(Path(request.out) / "synthetic" / DATA)}
+    return {"rows": rows, "path": join(data["run"], "synthetic", DATA)}
 
 
-@_step
-def report(request: AugmentRequest) -> dict[str, Any]:
+@task(**_once)
+def report(request: AugmentRequest, data: Mapping[str, Any], synthetic: Mapping[str, Any]) -> dict[str, Any]:
     """Write the report, close the run, and show the verdict on the page."""
-    with _opened(request) as run:
-        augmentation.finish(run)
-    folder = Path(request.out)
-    text = (folder / "report.md").read_text(encoding="utf-8")
-    show_verdict(f"{text}\n\nEverything lies in `{folder.absolute()}`.", steps.to_json(steps.check(run)))
-    return {"decision": augmentation.summarise(run)["decision"], "path": str(folder / "report.html")}
+    with _opened(request, data) as run:
+        with _slot(run, "fidelity.json", trains=run.request.depth is not None):
+            augmentation.finish(run)
+        assert run.folder is not None, "a flow's run has a folder"
+        text = (run.folder.path / "report.md").read_text(encoding="utf-8")
+        place, effect = join(data["run"], "report.html"), steps.to_json(steps.check(run))
+        fidelity = steps.to_json(augmentation.measure_fidelity(run))
+        show_verdict(f"{text}\n\nEverything lies in `{data['run']}`.", effect, report=place, warnings=run.warnings)
+        show_samples(run.rows.table, steps.draw(run), run.rows.schema, fidelity=fidelity)
+        return {"decision": augmentation.summarise(run)["decision"], "path": place}
+
+
+@materialize("ganaug://published", **_patience)
+def publish(
+    request: AugmentRequest,
+    data: Mapping[str, Any],
+    effect: Mapping[str, Any] | None,
+    synthetic: Mapping[str, Any],
+    report: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Let the synthetic rows become the latest version, if the gate lets them; otherwise the latest one stays."""
+    assert request.publish_to is not None, "the flow publishes only where a place is given"
+    releases = Releases(request.publish_to)
+    why_not = objection(request, effect, report, synthetic["rows"])
+    if why_not:
+        latest = releases.latest()
+        _log.info("not published, as %s", why_not)
+        return {"published": False, "reason": why_not, "latest": None if latest is None else latest.version}
+    with _opened(request, data) as run:
+        assert run.folder is not None, "a flow's run has a folder"
+        folder = run.folder.path
+        extra = ("report.html", "report.json", "effect.json", "fidelity.json", "contact-sheets")
+        release = releases.publish(
+            folder / "synthetic",
+            files={name: folder / name for name in extra if run.folder.has(name)},
+            verdict=None if effect is None else effect["verdict"],
+            sentence=None if effect is None else effect["sentence"],
+            notes={"run": data["run"], "data": request.data},
+        )
+    gone = releases.expire(request.keep)
+    _log.info("published as version %s in %s%s", release.version, request.publish_to, f"; expired: {gone}" * bool(gone))
+    latest = releases.latest()
+    return {"published": True, "version": release.version, "latest": None if latest is None else latest.version}
+
+
+@task(**_patience)
+def review(
+    request: AugmentRequest,
+    data: Mapping[str, Any],
+    effect: Mapping[str, Any] | None,
+    report: Mapping[str, Any],
+    published: Mapping[str, Any] | None,
+) -> list[str]:
+    """Say what changed since the last run in this place, tell the server as events, and remove the oldest runs."""
+    changes: list[str] = []
+    with _opened(request, data) as run:
+        assert run.folder is not None, "a flow's run has a folder"
+        if not run.folder.has(PROFILE):
+            run.folder.write_json(PROFILE, drift.profile(run.rows.table, run.rows.schema))
+        if request.runs is not None:
+            history = History.read(request.runs)
+            if history.finished not in (None, run.name):
+                changes = _changes(join(request.runs, str(history.finished)), run)
+            history.finish(request.runs, run.name, keep=request.keep)
+    show_changes(changes)
+    emit_findings(
+        data["run"] if request.publish_to is None else asset_of(request.publish_to).key,
+        title=request.title,
+        effect=effect,
+        changes=changes,
+        published=None if published is None else published["published"],
+        reason="" if published is None else published.get("reason", ""),
+    )
+    run.folder.forget()
+    return changes
+
+
+def _changes(last: str, run: Run) -> list[str]:
+    """Return what differs between the run ``last``, a folder or URL, and this one."""
+    profile, verdict = (
+        json.loads(storage.read_bytes(join(last, name)) or b"null") for name in (PROFILE, "effect.json")
+    )
+    changes: list[str] = []
+    if profile is not None:
+        changes += drift.compare(profile, run.rows.table, run.rows.schema).changes
+    effect = steps.to_json(steps.check(run))
+    if verdict is not None and effect is not None:
+        changes += drift.compare_verdicts(verdict, effect)
+    return changes
+
+
+def _begin(request: AugmentRequest, **options: Any) -> Run:
+    credentials.use(request.credentials)
+    return steps.begin(request.data, request.to_library(), out=request.out, below=request.runs, **options)
 
 
 @contextmanager
-def _opened(request: AugmentRequest) -> Iterator[Run]:
+def _opened(request: AugmentRequest, data: Mapping[str, Any]) -> Iterator[Run]:
     """Open the run again, its progress on the page; the data must still be those that were read first."""
     progress = PageProgress()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # `read` has told
-        run = steps.begin(request.data, request.to_library(), out=request.out, progress=progress)
+        run = _begin(request, progress=progress)
+    if run.name != data["name"]:
+        raise OutputError(
+            f"the data in {request.data!r} changed while the run was under way; run again to take the new ones"
+        )
     yield run
     progress.finish()
+
+
+def _slot(run: Run, result: str, *, trains: bool) -> Any:
+    """Return what holds a card while ``result`` is made, if that trains something and it is not there yet."""
+    there = run.folder is not None and run.folder.has(result)
+    cards = processes() if result == "synthesizer" else 1
+    return gpu_slot(run.request.device, cards) if trains and not there else nullcontext()

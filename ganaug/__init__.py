@@ -23,7 +23,8 @@ and `GANSampler`. The modules, in the order in which data take their way through
 - `request`, `plans`, `runs`, `steps`, `augmentation`, `api`: what is asked, how many rows that makes, a run's folder,
   its steps, its result, and the calls of one line
 - `sampler`: `GANSampler`, an imbalanced-learn sampler
-- `options`, `terminal`, `inspection`, `demo`, `commands`, `cli`: the command line
+- `storage`, `releases`: files by path or URL; published sets, their versions and the pointer to the latest
+- `options`, `terminal`, `inspection`, `demo`, `commands`, `release_commands`, `cli`: the command line
 """
 
 from __future__ import annotations

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ganaug import checkpoint as checkpoints
 from ganaug import distributed, fitting, seeding
 from ganaug.augmentation import Augmentation, finish, gather
+from ganaug.errors import ConfigError
 from ganaug.evaluate.effect import Effect, measure_effect
 from ganaug.image_options import ImageOptions
 from ganaug.parquet import write_parquet
@@ -70,8 +72,8 @@ def augment(
     estimator, scoring
         A classifier and a scorer to check with, in place of three classifiers and average precision.
     out
-        A folder for the results, absent or empty, or that of this very run, which then goes on where it stopped, or is
-        returned when it is finished.
+        A folder for the results, a path or an fsspec URL, absent or empty, or that of this very run, which then goes on
+        where it stopped, also on another machine, or is returned when it is finished.
     random_state
         The same integer gives the same rows.
     device
@@ -121,7 +123,10 @@ def augment(
     with bar(enabled=progress) as shown:
         run = begin(data, request, out=out, progress=shown)
         finish(run)
-        return gather(run)
+        augmentation = gather(run)
+        if run.folder is not None:
+            run.folder.forget()
+        return augmentation
 
 
 def fit(
@@ -135,6 +140,7 @@ def fit(
     images: ImageOptions | Mapping[str, Any] | None = None,
     progress: bool = True,
     out: str | os.PathLike[str] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Synthesizer:
     """Fit a generator to a table or an image set; the parameters are those of `augment`.
 
@@ -142,13 +148,22 @@ def fit(
     the same synthesizer, and the first writes it. End such a program with `ganaug.distributed.leave()`: a process that
     ends while others still talk to it may abort.
 
+    With ``checkpoint``, a path or a URL such as ``s3://bucket/generator.safetensors``, the training is written there
+    every quarter of a minute and at its end. The same call after a kill, also on another machine, goes on from it and
+    comes to the same bits. Give a ``random_state`` then. It is removed when ``out`` is written; without ``out``, remove
+    it yourself when the synthesizer is safe.
+
     Files written with ``out``: ``synthesizer.json`` and ``weights.safetensors`` in that folder, as
     `Synthesizer.save` writes them.
 
     Raises
     ------
     DataError, ConfigError, OutputError
-        The data, an option or the folder cannot be used; the message says what to do.
+        The data, an option, the folder or the checkpoint's place cannot be used; the message says what to do.
+    ArtefactError
+        The checkpoint is of another training.
+    TrainingError
+        The training went wrong: a loss is not finite, images have collapsed, or the memory does not hold a row.
 
     Examples
     --------
@@ -160,6 +175,10 @@ def fit(
     [1, 1, 1]
     """
     device = distributed.start(device)
+    if checkpoint is not None and random_state is None:
+        raise ConfigError(
+            "a training that is to go on from its checkpoint needs a random_state, such as random_state=0"
+        )
     folder: Path | None = None if out is None else check_new_folder(out)
     options = ImageOptions.of(images)
     request = Request(target=target, variant=variant, id_columns=id_columns, device=device, images=options)
@@ -173,9 +192,12 @@ def fit(
             seed=seed,
             device=device,
             progress=shown,
+            checkpoint=checkpoint,
         )
     if folder is not None and distributed.is_first():
         with told(folder):
             synthesizer.save(folder)
+            if checkpoint is not None:
+                checkpoints.remove(checkpoint)
     distributed.agreed(0)  # nobody returns before the files are there
     return synthesizer

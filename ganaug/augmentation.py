@@ -28,6 +28,7 @@ from ganaug.synthesizer import Synthesizer
 
 __all__ = ["Augmentation", "finish", "gather", "measure_fidelity", "report", "summarise"]
 
+OF_FIDELITY = "checkpoint-fidelity.safetensors"
 UNSEEN = 0.2
 """Share of the real rows that the generator whose fidelity is measured does not see."""
 DRAWN_ROWS = 5000
@@ -50,8 +51,8 @@ class Augmentation:
     """The generator, fitted to all rows; it draws more rows of any class."""
     summary: dict[str, Any]
     """What was done, in plain values: rows, synthetic rows by class, the decision in a sentence, seed, options."""
-    report: Path | None
-    """Where report.html lies, if something was written."""
+    report: Path | str | None
+    """Where report.html lies, if something was written: a path, or a URL."""
     run: Run
 
     def __repr__(self) -> str:
@@ -107,7 +108,7 @@ def gather(run: Run) -> Augmentation:
         effect=steps.check(run),
         synthesizer=steps.train(run),
         summary=summarise(run),
-        report=None if run.folder is None else run.folder.path / "report.html",
+        report=None if run.folder is None else run.folder.place_of("report.html"),
         run=replace(run, progress=silent),
     )
 
@@ -162,22 +163,20 @@ def measure_fidelity(run: Run) -> Fidelity | ImageFidelity | None:
         hashes = row_hashes(table, schema.feature_names)
         seen, unseen = holdout(run.codes, fraction=UNSEEN, seed=run.seed, duplicates=hashes)
         kept = TableData(table=table.take(pa.array(seen)), schema=schema)
-        generator = fit_rows(
-            kept,
-            variant=run.request.variant,
-            seed=run.seed,
-            device=run.request.device,
-            progress=run.showing("fidelity"),
-        )
+        options = {"variant": run.request.variant, "seed": run.seed, "device": run.request.device}
+        shown = run.showing("fidelity")
+        generator = run.resumed(OF_FIDELITY, lambda at: fit_rows(kept, **options, progress=shown, checkpoint=at))
         labels = np.sort(seeding.numpy_rng(run.seed, "fidelity").permutation(run.codes)[:DRAWN_ROWS])
         drawn = generator.sample_table(labels, seed=seeding.derive(run.seed, "fidelity"))
         return compare(kept.table, table.take(pa.array(unseen)), drawn, schema, seed=run.seed)
 
-    return run.once_json("fidelity.json", make, read)
+    found = run.once_json("fidelity.json", make, read)
+    run.forget(OF_FIDELITY)
+    return found
 
 
-def report(run: Run) -> Path | None:
-    """Write report.html, report.json and report.md into the run's folder and return the first; None without one."""
+def report(run: Run) -> Path | str | None:
+    """Write report.html, report.json and report.md into the run's folder; return where the first is, if anywhere."""
     if run.folder is None:
         return None
     path = run.folder.path / "report.html"
@@ -195,7 +194,8 @@ def report(run: Run) -> Path | None:
                 history=_in_order(synthesizer.history),
                 provenance=_in_order(synthesizer.provenance),
             )
-    return path
+        run.folder.keep("report.json", "report.md", "contact-sheets", "report.html")
+    return run.folder.place_of("report.html")
 
 
 def _in_order(value: Any) -> Any:

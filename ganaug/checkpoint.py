@@ -1,22 +1,156 @@
-"""A nest of tensors and plain values on disk: one safetensors file, written whole or not at all, no pickle."""
+"""A nest of tensors and plain values in one safetensors file, here or in an object store; whole or absent, no pickle.
+
+A place is a local path or a URL that fsspec opens, such as ``s3://bucket/run/checkpoint.safetensors``.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from fsspec.implementations.local import LocalFileSystem
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
 
-from ganaug.errors import ArtefactError
+from ganaug import distributed, files
+from ganaug.errors import ArtefactError, ConfigError, OutputError
+from ganaug.runs import told
 
-__all__ = ["FORMAT", "load", "write"]
+__all__ = ["FORMAT", "DamagedError", "Place", "Saves", "exists", "load", "nth", "remove", "write"]
 
-FORMAT = 1
+FORMAT = 2
+Place = str | os.PathLike[str]
+_log = logging.getLogger(__name__)
+
+
+class DamagedError(ArtefactError):
+    """The file is cut short, or is not what was written."""
+
+
+# ----------------------------------------------------------------------------------------------- files
+def write(place: Place, nest: Mapping[str, Any]) -> None:
+    """Write ``nest`` (mappings and lists of tensors and JSON values) to ``place``, replacing it in one step.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written there, as the disk is full, say. What was there is still there.
+    """
+    content = _pack(nest)
+    filesystem, path = _open(place)
+    with told(place):
+        if filesystem is None:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            files.put(Path(path), content)
+            return
+        try:
+            filesystem.pipe_file(path, content)
+        except OSError:
+            raise
+        except Exception as error:  # what the clients of object stores raise has no base in common
+            raise OutputError(f"cannot write to {os.fspath(place)!r}: {error}") from error
+
+
+def load(place: Place) -> Any:
+    """Read what `write` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is nothing.
+    DamagedError
+        The file is corrupt, cut short, or not ours.
+    ArtefactError
+        It is of a newer format.
+    """
+    filesystem, path = _open(place)
+    return _unpack(Path(path).read_bytes() if filesystem is None else filesystem.cat_file(path), place)
+
+
+def exists(place: Place) -> bool:
+    """Say whether something lies at ``place``."""
+    filesystem, path = _open(place)
+    if filesystem is None:
+        return Path(path).exists()
+    filesystem.invalidate_cache()  # another worker may have written it
+    return filesystem.exists(path)
+
+
+def remove(place: Place) -> None:
+    """Remove ``place`` and all that `nth` names after it; what is not there is no error."""
+    last = 0
+    while exists(nth(place, last + 1)):
+        last += 1
+    # The last first: what a kill leaves of them is found again.
+    for number in range(last, -1, -1):
+        filesystem, path = _open(nth(place, number))
+        if filesystem is None:
+            Path(path).unlink(missing_ok=True)
+            Path(path).with_name(f".{Path(path).name}.part").unlink(missing_ok=True)
+        elif exists(nth(place, number)):
+            filesystem.rm_file(path)
+
+
+def nth(place: Place, number: int) -> Place:
+    """Return the place of the checkpoint ``number`` of a training that consists of several.
+
+    >>> nth("fold.safetensors", 0), nth("fold.safetensors", 2)
+    ('fold.safetensors', 'fold.safetensors.2')
+    """
+    return f"{os.fspath(place)}.{number}" if number else place
+
+
+def _open(place: Place) -> tuple[Any, str]:
+    """Return the file system of a place, None for this machine's, and the path in it."""
+    text = os.fspath(place)
+    if "://" not in text:
+        return None, os.path.expanduser(text)
+    try:
+        filesystem, path = fsspec.core.url_to_fs(text)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(f"the checkpoint {text!r} cannot be opened: {error}") from error
+    return (None if isinstance(filesystem, LocalFileSystem) else filesystem), path
+
+
+# --------------------------------------------------------------------------------------------- content
+def _pack(nest: Mapping[str, Any]) -> bytes:
+    tensors: dict[str, torch.Tensor] = {}
+    plan = json.dumps({"format": FORMAT, "plan": _flatten(nest, "", tensors)})
+    return save_tensors(tensors, metadata={"ganaug": plan, "sha256": _digest(plan, tensors)})
+
+
+def _unpack(content: bytes, place: Place) -> Any:
+    try:
+        tensors = load_tensors(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+        document = json.loads(header["ganaug"])
+        version = document["format"]
+        if version == FORMAT and header["sha256"] != _digest(header["ganaug"], tensors):
+            raise ValueError("its digest is not the one that was recorded")
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise DamagedError(f"{place} is not a readable checkpoint ({error}); delete it to start over") from error
+    if version != FORMAT:
+        raise ArtefactError(
+            f"{place} has checkpoint format {version}, and this version reads {FORMAT}: delete it to start over"
+        )
+    return _restore(document["plan"], tensors)
+
+
+def _digest(plan: str, tensors: Mapping[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256(plan.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _flatten(nest: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
@@ -41,39 +175,63 @@ def _restore(plan: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Any:
     return content
 
 
-def write(path: str | os.PathLike[str], nest: Mapping[str, Any]) -> None:
-    """Write ``nest`` (mappings and lists of tensors and JSON values) to ``path``, replacing it in one step."""
-    tensors: dict[str, torch.Tensor] = {}
-    plan = json.dumps({"format": FORMAT, "plan": _flatten(nest, "", tensors)})
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(save(tensors, metadata={"ganaug": plan}))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+# --------------------------------------------------------------------------------------- of a training
+class Saves:
+    """The checkpoint that a training keeps of itself; of several processes the first one writes it, and all read it.
 
-
-def load(path: str | os.PathLike[str]) -> Any:
-    """Read what `write` wrote.
-
-    Raises
-    ------
-    ArtefactError
-        The file is corrupt, cut short, not ours, or of a newer format.
+    Parameters
+    ----------
+    place
+        None keeps none.
+    seconds
+        From one write to the next; 0 writes whenever it is asked.
+    identity
+        What tells this training from all others, in plain JSON values.
     """
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = json.loads((file.metadata() or {})["ganaug"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise ArtefactError(f"{path} is not a readable checkpoint ({error}); delete it to start over") from error
-    if header["format"] > FORMAT:
-        raise ArtefactError(
-            f"{path} has checkpoint format {header['format']}, this version reads up to {FORMAT}: upgrade ganaug"
-        )
-    return _restore(header["plan"], tensors)
+
+    def __init__(self, place: Place | None, *, seconds: float, identity: Mapping[str, Any]) -> None:
+        self._place, self._seconds = place, seconds
+        self._identity = json.loads(json.dumps(identity))
+        self._written = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to write."""
+        return self._place is not None and time.monotonic() - self._written >= self._seconds
+
+    def write(self, nest: Mapping[str, Any]) -> None:
+        """Write the state ``nest``, replacing the last one."""
+        if self._place is not None and distributed.is_first():
+            write(self._place, {"identity": self._identity, "state": nest})
+        self._written = time.monotonic()
+
+    def read(self) -> Any:
+        """Return the state that was written last; None where there is none, or only a damaged one, which is logged.
+
+        Raises
+        ------
+        ArtefactError
+            It is of another training, or of a newer format.
+        """
+        if self._place is None:
+            return None
+        try:
+            document = load(self._place)
+        except FileNotFoundError:
+            return None
+        except DamagedError as error:
+            _log.warning("%s; the training starts over, and comes to the same result", str(error).partition(";")[0])
+            return None
+        found = document["identity"]
+        differing = [k for k in sorted({*found, *self._identity}) if found.get(k) != self._identity.get(k)]
+        if differing:
+            told_of = ", ".join(f"{k} {_brief(found.get(k))}, not {_brief(self._identity.get(k))}" for k in differing)
+            raise ArtefactError(
+                f"{self._place} belongs to another training ({told_of}); delete it to start over, or name another place"
+            )
+        return document["state"]
+
+
+def _brief(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,7 +1,7 @@
-"""The command line: ``ganaug augment|train|sample|check|inspect|demo``.
+"""The command line: ``ganaug augment|train|sample|check|inspect|demo|releases``.
 
 Bad input ends with exit status 2 and one sentence on standard error; ``GANAUG_TRACEBACK=1`` shows where it was noticed.
-What each command does is in `ganaug.commands`.
+What each command does is in `ganaug.commands`, and of ``releases`` in `ganaug.release_commands`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from ganaug import __version__, commands
+from ganaug import __version__, commands, release_commands
 from ganaug.errors import TrainingError
 from ganaug.terminal import one_line_warnings, say
 
@@ -85,3 +85,4 @@ app.command(
 app.command(epilog="**Example**\n\n- `ganaug demo -o ganaug-demo`, then open ganaug-demo/report.html in a browser\n")(
     commands.demo
 )
+app.add_typer(release_commands.app)

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ganaug.errors import ConfigError
 from ganaug.options import (
+    Checkpoint,
     Data,
     Depth,
     Device,
@@ -117,6 +118,7 @@ def train(
     image_size: ImageSize = None,
     split: Split = None,
     skip_unreadable: SkipUnreadable = False,
+    checkpoint: Checkpoint = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -144,6 +146,7 @@ def train(
             images=images_of(image_size, split, "shift,crop", skip_unreadable),
             progress=bars,
             out=out,
+            checkpoint=checkpoint,
         )
     distributed.leave()
     if not first:

@@ -5,7 +5,7 @@ Shape legend: M members (independent fits of one shape, trained side by side), B
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -72,7 +72,7 @@ class Draw:
     cache: Tensors = field(default_factory=dict)
     """What a phase's loss has computed and its penalties use again."""
     shard: slice = field(default_factory=lambda: slice(None))
-    """Which rows of the whole batch these are, where several processes share it."""
+    """Which rows of the whole batch these are, where it is split."""
     whole: tuple[Tensor, Tensor] | None = None
     """``real`` and ``y`` of the whole batch; None where these are all."""
 
@@ -88,7 +88,7 @@ class Draw:
         )
 
     def uniform(self, *shape: int) -> Tensor:
-        """Draw uniform numbers ``(M, B, *shape)`` that do not depend on how many processes share the batch."""
+        """Draw uniform numbers ``(M, B, *shape)`` that do not depend on how the batch is split."""
         members, rows = (self.y if self.whole is None else self.whole[1]).shape
         return torch.rand(members, rows, *shape, generator=self.rng, device=self.y.device)[:, self.shard]
 
@@ -161,6 +161,9 @@ class Phase:
     """How often it is taken a step (n_critic)."""
     interval: int = 1
     """It is taken every ``interval`` steps."""
+    after: Callable[[nn.ModuleDict, Sequence[Draw]], None] | None = None
+    """``after(networks, parts)``: what follows from a whole batch, when the loss has seen all its parts; they hold what
+    it has cached."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -118,10 +118,11 @@ def export_folder(
 ) -> dict[str, int]:
     """Write canonical tables as PNG files, ``path/<class>/<row>.png``, or ``path/<row>.png`` without a target.
 
-    Characters that a folder's name cannot have are written ``%2F``. Where a class is called like a split, such as
-    "test", all class folders lie in ``path/train``, as readers would take them for splits. With ``note``, each file
-    tells it like those of `publish`. Everything is written beside ``path`` and renamed at the end, so that a reader
-    sees all of it or nothing. Returns how many files each class has.
+    A class without images gets no folder: readers would complain that it is empty. Characters that a folder's name
+    cannot have are written ``%2F``. Where a class is called like a split, such as "test", all class folders lie in
+    ``path/train``, as readers would take them for splits. With ``note``, each file tells it like those of
+    `publish`. Everything is written beside ``path`` and renamed at the end, so that a reader sees all of it or
+    nothing. Returns how many files each class has.
 
     Raises
     ------
@@ -137,13 +138,14 @@ def export_folder(
     row = itertools.count(first_row)
     try:
         shutil.rmtree(temporary, ignore_errors=True)
-        for folder in {temporary, *(temporary / name for name in folders)}:
-            folder.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir(parents=True)
         for table in [tables] if isinstance(tables, pa.Table) else tables:
             for array, code in zip(schema.pixels(table), schema.label_codes(table), strict=True):
                 number = next(row)
                 text = None if note is None else _text(note, number)
-                (temporary / folders[code] / f"{number:08d}.png").write_bytes(to_png(array, text=text))
+                folder = temporary / folders[code]
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / f"{number:08d}.png").write_bytes(to_png(array, text=text))
                 counts[schema.class_names()[code]] += 1
         if path.exists():
             path.rmdir()

@@ -187,9 +187,13 @@ def relativistic_phases(
         with torch.no_grad():
             draw.cache["real"], draw.cache["fake"] = views(networks, draw)
         of_real, of_fake = (discriminator(draw.cache[name], draw.y) for name in ("real", "fake"))
-        discriminator.strength.update(of_real, of_fake)
+        draw.cache["logits"] = torch.stack([of_real, of_fake]).detach()
         loss = losses.relativistic_discriminator(of_real, of_fake)
         return loss if counts is None else torch.where(counts(draw), loss, 0.0)
+
+    def adapt(networks: nn.ModuleDict, parts: Sequence[Draw]) -> None:
+        discriminator: Any = networks["discriminator"]
+        discriminator.strength.update(*torch.cat([part.cache["logits"] for part in parts], dim=2))
 
     def generator_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
         discriminator = networks["discriminator"]
@@ -206,6 +210,7 @@ def relativistic_phases(
             loss=discriminator_loss,
             optimiser=adam,
             penalties=tuple(lazy),
+            after=adapt,
         ),
         Phase(name="generator", moves=("generator",), loss=generator_loss, optimiser=adam),
     )

@@ -53,15 +53,20 @@ class ImageMonitor:
         self._seed, self._device, self._names = seed, device, class_names
         self._held_out = [_by_class(m, len(class_names), device) for m in held_out]
         self._spread = [[_spread(x) for x in _by_class(m, len(class_names), device)] for m in shown]
-        self.diversity = torch.ones(len(shown), len(class_names))
-        """Share of the real images' differences that the generated ones had when last seen, ``(M, n_classes)``."""
 
-    @torch.no_grad()
     def __call__(self, gan: Gan, networks: nn.ModuleDict) -> Tensor:
         """Return the score of every member ``(M,)``."""
-        members, n_classes = self.diversity.shape
+        return self.look(gan, networks)[0]
+
+    @torch.no_grad()
+    def look(self, gan: Gan, networks: nn.ModuleDict) -> tuple[Tensor, Tensor]:
+        """Return the scores ``(M,)``, and the share of the real images' differences that generated ones have.
+
+        The latter is ``(M, n_classes)``, 1 where a class has too few images to tell.
+        """
+        members, n_classes = len(self._spread), len(self._names)
         totals, weights = torch.zeros(members, device=self._device), torch.zeros(members, device=self._device)
-        self.diversity = torch.ones(members, n_classes)
+        diversity = torch.ones(members, n_classes)
         for c in range(n_classes):
             y = torch.full((members, GENERATED), c, device=self._device)
             if not any(spread[c] for spread in self._spread):
@@ -71,22 +76,23 @@ class ImageMonitor:
             for m in range(members):
                 seen = _small(fake[m])
                 if self._spread[m][c]:
-                    self.diversity[m, c] = float(mean_distance(seen, seen, unbiased=True)) / self._spread[m][c]
+                    diversity[m, c] = float(mean_distance(seen, seen, unbiased=True)) / self._spread[m][c]
                 held = self._held_out[m][c]
                 if len(held):
                     totals[m] += energy_distance(held, seen) * len(held)
                     weights[m] += len(held)
         score = totals / weights.clamp(min=1)
-        collapsed = (self.diversity < COLLAPSED).any(1).to(score.device)
-        return torch.where(collapsed, torch.inf, score)
+        collapsed = (diversity < COLLAPSED).any(1).to(score.device)
+        return torch.where(collapsed, torch.inf, score), diversity
 
-    def require_sound(self, best: Tensor) -> None:
-        """Raise `TrainingError` where a member's best score ``(M,)`` says that it never was sound."""
+    def require_sound(self, gan: Gan, networks: nn.ModuleDict, best: Tensor) -> None:
+        """Raise `TrainingError` where a member's ``best (M,)`` score of these networks says that it never was sound."""
         for m in torch.nonzero(torch.isinf(best)).flatten().tolist():
-            worst = int(self.diversity[m].argmin())
+            diversity = self.look(gan, networks)[1]
+            worst = int(diversity[m].argmin())
             raise TrainingError(
                 f"the generator has collapsed: its images of class {self._names[worst]!r} differ by "
-                f"{100 * float(self.diversity[m, worst]):.0f} % of what real ones do; try another seed, fewer steps, "
+                f"{100 * float(diversity[m, worst]):.0f} % of what real ones do; try another seed, fewer steps, "
                 "or a lower learning rate"
             )
 

@@ -56,7 +56,7 @@ class EnergyMonitor:
                     weights[m] += weight
         return totals / weights.clamp(min=1)
 
-    def require_sound(self, best: Tensor) -> None:
+    def require_sound(self, gan: Gan, networks: nn.ModuleDict, best: Tensor) -> None:
         """Accept every state: rows of a table that are all alike are the encoder's matter, and the check's."""
 
 
@@ -104,7 +104,7 @@ class BestWeights:
         """Return everything, for a checkpoint."""
         return {"score": self.score, "step": self.step, "stale": self.stale, "weights": self.weights}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
         """Take over what `state_dict` returned."""
         self.score, self.step, self.stale = state["score"], state["step"], state["stale"]
-        self.weights = state["weights"]
+        self.weights = {name: value.to(device) for name, value in state["weights"].items()}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ganaug.image_options import ImageOptions
 
 __all__ = [
+    "Checkpoint",
     "Data",
     "Depth",
     "Device",
@@ -60,6 +61,15 @@ Target = Annotated[
 Out = Annotated[
     Path,
     typer.Option("--out", "-o", metavar="FOLDER", help="Where to write: a new or empty folder.", show_default=False),
+]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Where the training is kept meanwhile, a path or a URL: killed and called again with the same words, it "
+        "goes on from there.",
+        show_default=False,
+    ),
 ]
 Variant = Annotated[
     str,
@@ -134,13 +144,13 @@ Depth = Annotated[
     str, typer.Option(metavar="DEPTH", help="How closely to measure the effect: quick, thorough or none.")
 ]
 RunFolder = Annotated[
-    Path,
+    str,
     typer.Option(
         "--out",
         "-o",
         metavar="FOLDER",
         show_default=False,
-        help="Where to write: a new or empty folder, or that of this very run, which then goes on.",
+        help="Where to write: a new or empty folder, or that of this very run, which then goes on; or a URL.",
     ),
 ]
 Totals = Annotated[

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import queue
-import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -19,9 +18,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ganaug.errors import ConfigError, OutputError
+from ganaug.errors import ArtefactError, ConfigError, OutputError
+from ganaug.files import filling, inside
 from ganaug.image_files import export_folder, publish, published_schema
 from ganaug.image_schema import ImageSchema
+from ganaug.runs import told
 from ganaug.schema import TableSchema
 from ganaug.synthesizer import Synthesizer
 
@@ -80,24 +81,13 @@ def write_parquet(
         raise OutputError(f"{folder} exists and is not empty; choose a new folder")
     if rows_per_file < 1:
         raise OutputError(f"rows_per_file must be at least 1, however: {rows_per_file=}")
-    temporary = folder.with_name(f".{folder.name}.part")
     chunks, arrow = as_written(chunks, schema, provenance)
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        (temporary / DATA).mkdir(parents=True)
-        counts = _write_files(chunks, temporary, arrow, rows_per_file)
-        files = [_describe(temporary, name, rows) for name, rows in counts]
+    with told(folder), filling(folder) as scratch:
+        (scratch / DATA).mkdir()
+        counts = _write_files(chunks, scratch, arrow, rows_per_file)
+        files = [_describe(scratch, name, rows) for name, rows in counts]
         manifest = Manifest(rows=sum(rows for _, rows in counts), files=files, provenance=dict(provenance))
-        (temporary / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True), "utf-8")
-        if folder.exists():
-            folder.rmdir()
-        os.replace(temporary, folder)
-    except OSError as error:
-        raise OutputError(
-            f"the synthetic rows cannot be written to {folder}: {error}; nothing was left there"
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        (scratch / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True), "utf-8")
     return manifest
 
 
@@ -135,8 +125,27 @@ def write_part(chunks: Iterable[pa.Table], folder: Path, number: int, schema: pa
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
-    """Read the manifest of a data set that `write_parquet` wrote."""
-    return Manifest(**json.loads((Path(folder) / MANIFEST).read_text("utf-8")))
+    """Read the manifest of a data set that `write_parquet` wrote.
+
+    Raises
+    ------
+    ArtefactError
+        It is no such manifest, or names a file that does not lie below ``folder``.
+    OSError
+        There is none.
+    """
+    path = Path(folder) / MANIFEST
+    try:
+        manifest = Manifest(**json.loads(path.read_text("utf-8")))
+        for entry in manifest.files:
+            inside(folder, entry["name"])
+            if not isinstance(entry["bytes"], int) or not isinstance(entry["sha256"], str):
+                raise TypeError("a file's size or digest is missing")
+    except ArtefactError:
+        raise
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ArtefactError(f"{str(path)!r} is not the manifest of synthetic rows ({error})") from error
+    return manifest
 
 
 def _write_files(

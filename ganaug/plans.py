@@ -63,7 +63,7 @@ def plan_by_policy(
     progress: Progress = silent,
     **options: Any,
 ) -> Plan:
-    """Let the policy choose how many rows; ``options`` are those of `ganaug.policy.select`.
+    """Let the policy choose how many rows; ``options`` are those of `ganaug.policy.select`, ``checkpoint`` among them.
 
     Without a target there is nothing to choose by, and as many rows are added as there are.
     """

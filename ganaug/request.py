@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -23,9 +24,21 @@ from ganaug.image_schema import ImageSchema
 from ganaug.sampling import class_counts
 from ganaug.schema import TableSchema, close_to
 
-__all__ = ["Request", "modality_of", "versions"]
+__all__ = ["Request", "keys_of", "modality_of", "run_name", "versions"]
 
 DEPTHS = ("quick", "thorough")
+FORMAT = 1
+"""Raised when code makes other results of the same words, so that stored ones are not taken for them."""
+GENERATOR = ("data", "target", "id_columns", "images", "variant", "random_state", "device")
+JUDGED = (*GENERATOR, "sampling_strategy", "groups", "estimator", "scoring")
+DEPENDS = {
+    "synthesizer": GENERATOR,
+    "plan.json": JUDGED,
+    "effect.json": (*JUDGED, "check"),
+    "synthetic": (*JUDGED, "check"),
+    "fidelity.json": (*GENERATOR, "check"),
+}
+"""A result of a run -> what of `Request.describe` decides it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +136,23 @@ class Request:
             "random_state": int(seed) if isinstance(seed, int | np.integer) else None,
             "device": str(self.device),
         }
+
+
+def keys_of(described: Mapping[str, Any], seed: int) -> dict[str, str]:
+    """Return, for every result that may be shared between runs, a hash of all that decides it."""
+    return {
+        name: _hash([FORMAT, versions(), seed, {field: described.get(field) for field in fields}])
+        for name, fields in DEPENDS.items()
+    }
+
+
+def run_name(described: Mapping[str, Any], seed: int) -> str:
+    """Return a short name for the run that ``described`` and ``seed`` decide: a changed row or option, another name."""
+    return _hash([FORMAT, versions(), seed, dict(described)])[:12]
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def modality_of(schema: TableSchema | ImageSchema) -> str:

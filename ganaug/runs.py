@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from ganaug import storage
+from ganaug.donors import Donor
 from ganaug.errors import OutputError
+from ganaug.files import filling, sync
+from ganaug.mirror import Mirror
+from ganaug.storage import SCRATCH
 
 __all__ = ["RunFolder", "check_new_folder", "new_file", "new_folder", "read_record", "told"]
 
 FORMAT = 1
 RECORD = "run.json"
-SCRATCH = ".ganaug-tmp-"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -83,17 +91,10 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     folder = check_new_folder(path)
     with told(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = _scratch(folder.parent)
-        scratch.mkdir()
-        try:
+        if folder.is_dir():
+            _sweep(folder)
+        with filling(folder) as scratch:
             yield scratch
-            if folder.is_dir():
-                _sweep(folder)
-                folder.rmdir()
-            scratch.rename(folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextmanager
@@ -108,9 +109,10 @@ def new_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     file = local_path(path)
     with told(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        scratch = _scratch(file.parent)
+        scratch = file.with_name(f".{file.name}.part")
         try:
             yield scratch
+            sync(scratch)
             os.replace(scratch, file)
         finally:
             scratch.unlink(missing_ok=True)
@@ -120,43 +122,105 @@ class RunFolder:
     """A run's results on disk. Each appears under its name by one rename, so a reader sees it whole or not at all.
 
     Files written: ``run.json`` (what was asked, the seed, the versions, ``"state": "unfinished" | "finished"``) and
-    what the steps of the run add to it.
+    what the steps of the run add to it. Of a URL ``path`` is a local copy, and `keep` stores what is in it.
     """
 
-    def __init__(self, path: Path, record: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, record: dict[str, Any], *, mirror: Mirror | None = None, lock: FileLock | None = None
+    ) -> None:
         self.path = path
         self.record = record
+        self._lock = lock
+        self.donors: tuple[Donor, ...] = ()
+        """Other runs, from which results may be taken that would come out the same."""
+        self._mirror = mirror
+        self._keys: dict[str, str] = record.get("keys", {})
 
     @classmethod
     def open(
-        cls, path: str | os.PathLike[str], *, request: Mapping[str, Any], seed: int, versions: Mapping[str, str]
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        request: Mapping[str, Any],
+        seed: int,
+        versions: Mapping[str, str],
+        keys: Mapping[str, str] | None = None,
     ) -> RunFolder:
         """Open the run that ``request`` describes: a new one, or the very one that ``path`` holds.
 
+        Until it is finished, no other process of this machine can open it.
+
         ``request`` is plain JSON and decides whether a run is the same; ``seed`` is what a new run draws with, and
         a run that is there already keeps its own. ``versions`` are recorded, and those of ``ganaug`` must agree.
+        ``keys`` name what each result depends on; see `borrow`.
 
         Raises
         ------
         OutputError
-            The folder cannot be written to, or holds something else.
+            The folder cannot be written to, holds something else, or another process is at work in it.
         """
-        folder = local_path(path)
+        mirror = Mirror(os.fspath(path)) if storage.is_url(os.fspath(path)) else None
+        lock = _locked(local_path(path) if mirror is None else mirror.local)
+        folder = local_path(path) if mirror is None else mirror.pull()
         request = json.loads(json.dumps(request))
         if (folder / RECORD).is_file():
-            run = cls(folder, read_record(folder))
+            run = cls(folder, read_record(folder), mirror=mirror, lock=lock)
             run._require_same(request, versions)
             with told(folder):
                 _sweep(folder)
+            if run.finished:
+                lock.release()
             return run
         check_new_folder(folder)
         with told(folder):
             folder.mkdir(parents=True, exist_ok=True)
             _sweep(folder)
         record = {"format": FORMAT, "state": "unfinished", "request": request, "seed": seed, "versions": dict(versions)}
-        run = cls(folder, record)
+        record |= {"keys": dict(keys or {})}
+        run = cls(folder, record, mirror=mirror, lock=lock)
         run.write_json(RECORD, record)
         return run
+
+    @property
+    def location(self) -> str:
+        """Where the results are for others: a path, or a URL."""
+        return str(self.path) if self._mirror is None else self._mirror.url
+
+    def place_of(self, name: str) -> Path | str:
+        """Return where the result ``name`` is for others."""
+        return self.path / name if self._mirror is None else f"{self._mirror.url}/{name}"
+
+    def keep(self, *names: str) -> None:
+        """Store the results ``names`` where the run's folder is a URL; on disk they are stored already."""
+        if self._mirror is not None:
+            self._mirror.keep(*names)
+
+    def drop(self, name: str) -> None:
+        """Remove the file ``name``, which is no longer needed; it need not be there."""
+        with told(self.path):
+            (self.path / name).unlink(missing_ok=True)
+        if self._mirror is not None:
+            self._mirror.drop(name)
+
+    def forget(self) -> None:
+        """Remove the local copy of a run whose folder is a URL."""
+        if self._mirror is not None:
+            self._mirror.forget()
+
+    def borrow(self, name: str) -> bool:
+        """Take the result ``name`` from another run that depends on the same things, and say whether there was one."""
+        donor = next((donor for donor in self.donors if name in self._keys and donor.has(name, self._keys[name])), None)
+        if donor is None:
+            return False
+        with told(self.path):
+            scratch = _scratch(self.path)
+            try:
+                donor.copy(name, scratch)
+                os.replace(scratch / name, self.path / name)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+        self.keep(name)
+        return True
 
     @property
     def seed(self) -> int:
@@ -195,11 +259,14 @@ class RunFolder:
                 os.replace(scratch, self.path / name)
             finally:
                 scratch.unlink(missing_ok=True)
+        self.keep(name)
 
     def finish(self) -> None:
         """Record that every result is there."""
         self.record = {**self.record, "state": "finished"}
         self.write_json(RECORD, self.record)
+        if self._lock is not None:
+            self._lock.release(force=True)
 
     def _require_same(self, request: Mapping[str, Any], versions: Mapping[str, str]) -> None:
         differing = sorted(
@@ -276,9 +343,30 @@ def _sweep(folder: Path) -> None:
 def _probe(folder: Path) -> None:
     """Write and remove a file in ``folder``, or in the nearest folder above it that exists."""
     place = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    scratch = _scratch(place)
+    try:
+        # A file without a name, which no kill leaves behind.
+        os.close(os.open(place, os.O_TMPFILE | os.O_WRONLY, 0o600))
+        return
+    except (AttributeError, OSError):  # not every system has such files; a place that refuses all says so below
+        scratch = _scratch(place)
     scratch.touch(exist_ok=False)
     scratch.unlink()
+
+
+def _locked(folder: Path) -> FileLock:
+    """Take the lock of a folder; it is free again when it is released, or when its holder is gone, killed or not.
+
+    The lock's file lies among temporary ones: a run's folder holds results, and need not be on this machine.
+    """
+    name = hashlib.sha256(f"{Path.home()}:{folder}".encode()).hexdigest()[:20]
+    lock = FileLock(Path(tempfile.gettempdir()) / f"ganaug-{name}.lock", timeout=0, is_singleton=True)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise OutputError(
+            f"another process is at work in {str(folder)!r}; wait until it ends, or give another folder"
+        ) from error
+    return lock
 
 
 def _scratch(folder: Path) -> Path:

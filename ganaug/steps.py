@@ -7,6 +7,7 @@ it needs, so that they can be called one by one, in one process or, with a folde
 from __future__ import annotations
 
 import hashlib
+import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -17,9 +18,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ganaug import distributed, seeding, variants
+from ganaug import checkpoint, distributed, seeding, variants
 from ganaug.arrays import plain, typed
 from ganaug.data import TableData
+from ganaug.donors import find_donors
 from ganaug.errors import ArtefactError, DataWarning
 from ganaug.evaluate.effect import Effect, measure_effect
 from ganaug.evaluate.kept import FolderShelf
@@ -29,13 +31,18 @@ from ganaug.parquet import read_manifest, write_parquet
 from ganaug.plans import Plan, draw_rows, fit_rows, plan_by_policy
 from ganaug.policy import GanAugmenter, Policy
 from ganaug.progress import Progress, silent
-from ganaug.request import Request, modality_of, versions
+from ganaug.request import Request, keys_of, modality_of, run_name, versions
 from ganaug.runs import RunFolder, told
 from ganaug.sampling import class_counts
+from ganaug.storage import join
 from ganaug.synthesizer import Synthesizer
 
 __all__ = ["Run", "amounts", "begin", "check", "draw", "plan", "read_rows", "to_json", "train", "write_rows"]
 
+_log = logging.getLogger(__name__)
+
+OF_PLAN, OF_TRAINING = "checkpoint-plan.safetensors", "checkpoint.safetensors"
+"""Where in the run's folder the trainings of the steps stand; gone when a step is done."""
 WITHHELD = ("harms",)
 """Verdicts after which the policy's rows are not added."""
 
@@ -49,6 +56,8 @@ class Run:
     rows: TableData
     request: Request
     seed: int
+    name: str = ""
+    """Named after all that decides the results: a changed row or option, another name."""
     folder: RunFolder | None = None
     progress: Progress = silent
     warnings: list[str] = field(default_factory=list)
@@ -57,7 +66,7 @@ class Run:
 
     def showing(self, step: str) -> Progress:
         """Return a progress under whose works stands which step they belong to."""
-        return lambda work, done, total: self.progress(f"{step}: {work}", done, total)
+        return lambda work, done, total, note="": self.progress(f"{step}: {work}", done, total, note)
 
     @property
     def codes(self) -> np.ndarray:
@@ -69,12 +78,13 @@ class Run:
     ) -> Any:
         """Return the result ``name``: the one at hand, the one in the folder, or a new one; the folder keeps it."""
         path = None if self.folder is None else self.folder.path / name
-        stored = path is not None and path.exists()
+        stored = path is not None and (path.exists() or (name not in self.results and self._folder.borrow(name)))
         if name not in self.results:
             self.results[name] = load(path) if path is not None and stored else make()
         if path is not None and not stored:
             with told(path):
                 save(self.results[name], path)
+            self._folder.keep(name)
         return self.results[name]
 
     def once_json(self, name: str, make: Callable[[], Any], read: Callable[[Any], Any]) -> Any:
@@ -82,6 +92,27 @@ class Run:
         return self.once(
             name, make, lambda value, path: self._folder.write_json(name, to_json(value)), self._reader(name, read)
         )
+
+    def resumed(self, name: str, fit: Callable[[Path | str | None], Any]) -> Any:
+        """Return ``fit(checkpoint)``, with the file ``name`` of the folder as checkpoint; `forget` removes it.
+
+        The folder is ours, so that what is there and does not fit, as the card is another one, say, goes.
+        """
+        if self.folder is None:
+            return fit(None)
+        place = self.folder.place_of(name)
+        try:
+            return fit(place)
+        except ArtefactError as error:
+            _log.warning("%s; the training starts over", str(error).partition("; ")[0])
+            checkpoint.remove(place)
+            return fit(place)
+
+    def forget(self, name: str) -> None:
+        """Remove a checkpoint whose result is stored."""
+        if self.folder is not None:
+            with told(self.folder.path):
+                checkpoint.remove(self.folder.place_of(name))
 
     def _reader(self, name: str, read: Callable[[Any], Any]) -> Callable[[Path], Any]:
         def load(_: Path) -> Any:
@@ -96,8 +127,13 @@ class Run:
         return self.folder
 
 
-def begin(data: Any, request: Request, *, out: Any = None, progress: Progress = silent) -> Run:
+def begin(
+    data: Any, request: Request, *, out: Any = None, below: str | None = None, progress: Progress = silent
+) -> Run:
     """Read and check ``data``, and open the folder ``out`` for this run, new or gone on with.
+
+    ``out`` and ``below`` are paths or URLs. In ``below`` each run has a folder that is named after all that decides it,
+    and takes from the others there what would come out the same.
 
     Raises
     ------
@@ -115,36 +151,44 @@ def begin(data: Any, request: Request, *, out: Any = None, progress: Progress = 
         warnings.warn(message, DataWarning, stacklevel=3)
     described = request.describe(rows)
     seed = seeding.resolve(request.random_state)
-    folder = None
+    name, folder = run_name(described, seed), None
+    if below is not None:
+        out = join(below, name)
     if out is not None:
-        folder = RunFolder.open(out, request=described, seed=seed, versions=versions())
+        keys = keys_of(described, seed)
+        folder = RunFolder.open(out, request=described, seed=seed, versions=versions(), keys=keys)
         seed = folder.seed
-    return Run(data=data, rows=rows, request=request, seed=seed, folder=folder, progress=progress, warnings=noticed)
+    if folder is not None and below is not None:
+        folder.donors = find_donors(below, without=name)
+    return Run(
+        data=data,
+        rows=rows,
+        request=request,
+        seed=seed,
+        name=name,
+        folder=folder,
+        progress=progress,
+        warnings=noticed,
+    )
 
 
 def plan(run: Run) -> Plan:
     """Decide how many rows of which class: by the policy, on these rows alone, or as the caller says."""
-    return run.once_json("plan.json", lambda: _plan(run), Plan.from_json)
+    planned = run.once_json("plan.json", lambda: _plan(run), Plan.from_json)
+    run.forget(OF_PLAN)
+    return planned
 
 
 def train(run: Run) -> Synthesizer:
     """Fit the generator to all rows; an interrupted training goes on from its checkpoint."""
 
     def make() -> Synthesizer:
-        checkpoint = None if run.folder is None else run.folder.path / "checkpoint.safetensors"
-        with told("." if checkpoint is None else checkpoint.parent):
-            return fit_rows(
-                run.rows,
-                variant=run.request.variant,
-                seed=run.seed,
-                device=run.request.device,
-                progress=run.showing("generator"),
-                checkpoint=checkpoint,
-            )
+        options = {"variant": run.request.variant, "seed": run.seed, "device": run.request.device}
+        shown = run.showing("generator")
+        return run.resumed(OF_TRAINING, lambda at: fit_rows(run.rows, **options, progress=shown, checkpoint=at))
 
     synthesizer = run.once("synthesizer", make, lambda value, path: value.save(path), Synthesizer.load)
-    if run.folder is not None:
-        (run.folder.path / "checkpoint.safetensors").unlink(missing_ok=True)
+    run.forget(OF_TRAINING)
     return synthesizer
 
 
@@ -226,16 +270,16 @@ def _plan(run: Run) -> Plan:
     request, rows = run.request, run.rows
     if not request.by_policy:
         return Plan(counts=class_counts(request.sampling_strategy, run.codes, rows.schema))
-    return plan_by_policy(
-        rows,
-        variant=request.variant,
-        seed=run.seed,
-        device=request.device,
-        progress=run.showing("amount"),
-        groups=request.group_codes(rows),
-        estimator=request.estimator,
-        scoring=request.scoring,
-    )
+    options = {
+        "variant": request.variant,
+        "seed": run.seed,
+        "device": request.device,
+        "progress": run.showing("amount"),
+        "groups": request.group_codes(rows),
+        "estimator": request.estimator,
+        "scoring": request.scoring,
+    }
+    return run.resumed(OF_PLAN, lambda at: plan_by_policy(rows, **options, checkpoint=at))
 
 
 def _check(run: Run) -> Effect | None:

@@ -7,35 +7,36 @@ tells what may pass (`ConnectionError`, say) from what no waiting mends.
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import parse_qsl
 
 import fsspec.core
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
-from ganaug.errors import ConfigError, OutputError
+from ganaug.errors import OutputError
+from ganaug.storage_errors import absence_allowed, error_code, require_no_secrets, shown, storage_errors
 
 __all__ = [
+    "absence_allowed",
     "atomic_write",
     "delete",
     "download",
+    "error_code",
     "files_below",
     "filesystem",
     "is_object_store",
     "is_url",
     "join",
     "local_folder",
+    "put_files",
     "read_bytes",
     "require_no_secrets",
+    "shown",
     "storage_errors",
     "upload",
 ]
@@ -44,16 +45,6 @@ SCRATCH = ".ganaug-tmp-"
 """How the name of a file or folder begins that is not finished; no reader takes it for a result."""
 
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "r2", "b2"}
-_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
-_CLIENTS = {"botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure", "paramiko", "requests", "urllib3"}
-"""Packages whose own errors, not derived from `OSError`, come up from a file system."""
-_SECRET = r"[\w.\-]*(?:token|secret|passw|pwd|key|sig|signature|credential|auth|sas)[\w.\-]*"
-_NO_USERS = {"http", "https", "s3", "s3a", "gs", "gcs"}
-_WHERE = (
-    "put credentials where the storage's own package looks for them (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or "
-    "~/.aws, GOOGLE_APPLICATION_CREDENTIALS, fsspec's ~/.config/fsspec/*.json or FSSPEC_* variables), or into a "
-    "Prefect block, and leave them out of the URL, which is logged and recorded"
-)
 
 
 # --------------------------------------------------------------------------------------------- names
@@ -85,40 +76,6 @@ def join(url: str | os.PathLike[str], *names: str) -> str:
     ('s3://bucket/store/versions/a', 'store/latest.json')
     """
     return "/".join([os.fspath(url).rstrip("/"), *names])
-
-
-def require_no_secrets(url: str | os.PathLike[str]) -> None:
-    """Raise where ``url`` carries credentials, as URLs end up in logs, records and provenance.
-
-    That is a name with a password before the host, or a parameter called token, key, signature or the like. The message
-    does not repeat them.
-
-    >>> require_no_secrets("s3://bucket/rows")
-    >>> require_no_secrets("s3://AKIA123:wJalr@bucket/rows")
-    Traceback (most recent call last):
-    ganaug.errors.ConfigError: the URL s3://... carries credentials before its host; put ...
-
-    Raises
-    ------
-    ConfigError
-        It does; the message says where credentials belong.
-    """
-    for part in os.fspath(url).split("::"):
-        if "://" not in part:
-            continue
-        scheme, _, rest = part.partition("://")
-        host = re.split(r"[/?#]", rest, maxsplit=1)[0]
-        user, at, machine = host.rpartition("@")
-        colon = ":" in user or (
-            not at and ":" in machine and not re.fullmatch(r"(\[[^\]]*\]|[^:]*)(:\d*)?|arn:.*", machine)
-        )
-        if colon or (at and scheme in _NO_USERS):
-            raise ConfigError(f"the URL {scheme}://... carries credentials before its host; {_WHERE}")
-        after = re.split(r"[?#]", rest, maxsplit=1)
-        named = parse_qsl(re.sub(r"[?#]", "&", after[1]), keep_blank_values=True) if len(after) == 2 else []
-        secret = next((name for name, _ in named if re.fullmatch(_SECRET, name, re.IGNORECASE)), None)
-        if secret is not None:
-            raise ConfigError(f"the URL {scheme}://... carries credentials in its parameter {secret!r}; {_WHERE}")
 
 
 # ----------------------------------------------------------------------------------- file systems
@@ -228,20 +185,27 @@ def upload(
         A file is missing, or the storage cannot be written to.
     """
     folder = Path(folder)
-    names = sorted(files_below(folder) if files is None else set(files))
-    early, late = [n for n in names if n not in last], [n for n in last if n in names]
+    names = files_below(folder) if files is None else files
+    return put_files({name: folder / name for name in names}, url, last=last)
+
+
+def put_files(
+    sources: Mapping[str, str | os.PathLike[str]], url: str | os.PathLike[str], *, last: Sequence[str] = ()
+) -> list[str]:
+    """Copy local files to their names below ``url``, like `upload`; return the names, in the order written."""
+    early, late = sorted(name for name in sources if name not in last), [name for name in last if name in sources]
     target, path = filesystem(url)
     with storage_errors(url):
         if isinstance(target, LocalFileSystem):
             for name in early + late:
-                _copy(folder / name, Path(path) / name)
+                _copy(Path(sources[name]), Path(path) / name)
             return early + late
         for group in [early, *([name] for name in late)]:
             places = [f"{path}/{name}" for name in group]
             for place in places:
                 _make_room(target, place)
             if group:
-                target.put([str(folder / name) for name in group], places)
+                target.put([str(sources[name]) for name in group], places)
     return early + late
 
 
@@ -305,76 +269,3 @@ def _copy(source: Path, place: Path) -> None:
         os.replace(scratch, place)
     finally:
         scratch.unlink(missing_ok=True)
-
-
-# ---------------------------------------------------------------------------------------- what went wrong
-@contextmanager
-def storage_errors(url: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn what a file system says against ``url`` into an `OutputError` that says what to do, and shows no secret."""
-    try:
-        yield
-    except (ConfigError, OutputError):
-        raise
-    except Exception as error:
-        told = _told(error, url)
-        if told is None:
-            raise
-        cause = error if isinstance(error, OSError | ImportError | ValueError) else ConnectionError(_scrubbed(error))
-        cause.__cause__ = error.__cause__ if cause is error else error
-        raise OutputError(told) from cause
-
-
-@contextmanager
-def absence_allowed() -> Iterator[None]:
-    """Let it pass that a file is not there, but not that its bucket is not."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        if _code(error) == "NoSuchBucket":
-            raise
-
-
-def shown(url: str | os.PathLike[str]) -> str:
-    """Return a URL as messages name it."""
-    return repr(os.fspath(url))
-
-
-def _told(error: Exception, url: str | os.PathLike[str]) -> str | None:
-    """Return the sentence for ``error``; None if it is not of a file system."""
-    name, code, text = shown(url), _code(error), _scrubbed(error)
-    scheme = os.fspath(url).split("://")[0]
-    kind = type(error).__name__
-    if isinstance(error, ImportError):
-        extra = f"pip install 'ganaug[{_EXTRAS[scheme]}]'" if scheme in _EXTRAS else "install it"
-        return f"{name} cannot be opened, as a package is missing: {text}; {extra}"
-    if isinstance(error, ValueError):
-        return (
-            f"{name} cannot be opened: {text}; give a local path or a URL that fsspec knows, such as s3://bucket/folder"
-        )
-    if code == "NoSuchBucket":
-        return f"the bucket of {name} does not exist; create it, or correct the URL"
-    if kind in ("NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError", "ProfileNotFound"):
-        return f"no credentials were found for {name} ({kind}); {_WHERE}"
-    if isinstance(error, PermissionError):
-        why = code or error.strerror or "permission denied"
-        return f"{name} may not be used ({why}); check the credentials, what they allow, and whose the place is"
-    if isinstance(error, OSError):
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return f"no space is left at {name}; free some and call again"
-        return f"{name} cannot be used: {text}; check the path, and call again if the storage was away for a moment"
-    if {kind.__module__.partition(".")[0] for kind in type(error).__mro__} & _CLIENTS:
-        return f"{name} cannot be reached: {text}; check the address and the network, and call again"
-    return None
-
-
-def _code(error: BaseException) -> str | None:
-    """Return the code by which S3 names what is wrong."""
-    response = getattr(error.__cause__ or error, "response", None)
-    return response.get("Error", {}).get("Code") if isinstance(response, dict) else None
-
-
-def _scrubbed(error: BaseException) -> str:
-    """Return what an error says, less whatever may be a secret in it."""
-    text = str(error) or type(error).__name__
-    text = re.sub(r"//[^/@\s]+@", "//***@", text)
-    return re.sub(rf"\b({_SECRET})(['\"]?\s*[=:]\s*)[^\s,;&]+", r"\1\2***", text, flags=re.IGNORECASE)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +22,13 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 from torch import nn
 
-from ganaug import seeding, variants
+from ganaug import files, seeding, variants
 from ganaug.device import resolve_device
 from ganaug.encode import AnyEncoder, AnyLayout, encoder_from_state, layout_from_json
 from ganaug.errors import ArtefactError, ConfigError, OutputError
 from ganaug.gan import Source
 from ganaug.image_schema import ImageSchema, schema_from_json
+from ganaug.runs import told
 from ganaug.schema import TableSchema
 
 __all__ = ["FORMAT", "Synthesizer"]
@@ -220,18 +220,9 @@ class Synthesizer:
             "provenance": self.provenance,
             "history": self.history,
         }
-        temporary = path.with_name(f".{path.name}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir()
-            (temporary / "weights.safetensors").write_bytes(tensors)
-            (temporary / "synthesizer.json").write_text(json.dumps(document, indent=1, sort_keys=True), "utf-8")
-            shutil.rmtree(path, ignore_errors=True)
-            os.replace(temporary, path)
-        except OSError as error:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise OutputError(f"the synthesizer cannot be written to {path}: {error}") from error
+        with told(path), files.filling(path, replace=True) as scratch:
+            (scratch / "weights.safetensors").write_bytes(tensors)
+            (scratch / "synthesizer.json").write_text(json.dumps(document, indent=1, sort_keys=True), "utf-8")
         return path
 
     def _arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,9 +19,11 @@ from ganaug.ema import Average
 from ganaug.errors import ArtefactError, TrainingError
 from ganaug.gan import Adam, Draw, Gan, Phase, RealRows, Stage
 from ganaug.monitor import BestWeights, Monitor
-from ganaug.progress import Progress, silent
+from ganaug.progress import Progress, describe_losses, silent
 
 __all__ = ["Trained", "TrainingError", "train"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +47,24 @@ class _State:
     optimisers: dict[str, torch.optim.Optimizer]
     best: BestWeights
     step: int = 0
+    """The step to take next."""
+    ended: bool = False
+    """Whether no step and no observation is left."""
     entered: int = 0
     """Stages whose ``enter`` has been called."""
+    parts: int = 1
+    """Into how many parts a batch is split, so that the device's memory holds one."""
+    losses: dict[str, torch.Tensor] = field(default_factory=dict)
+    """The last loss ``(M,)`` of every phase."""
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def nest(self) -> dict[str, Any]:
         return {
             "step": self.step,
+            "ended": self.ended,
             "entered": self.entered,
+            "parts": self.parts,
+            "losses": self.losses,
             "history": self.history,
             "networks": self.gan.networks.state_dict(),
             "averages": {name: average.network.state_dict() for name, average in self.averages.items()},
@@ -60,7 +73,8 @@ class _State:
         }
 
     def restore(self, nest: dict[str, Any]) -> None:
-        self.step, self.history = nest["step"], nest["history"]
+        self.step, self.ended, self.parts = nest["step"], nest["ended"], nest["parts"]
+        self.losses, self.history = nest["losses"], nest["history"]
         for stage in self.gan.stages[: nest["entered"]]:
             self.enter(stage)
         self.gan.networks.load_state_dict(nest["networks"])
@@ -68,7 +82,7 @@ class _State:
             average.network.load_state_dict(nest["averages"][name])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(nest["optimisers"][name])
-        self.best.load_state_dict(nest["best"])
+        self.best.load_state_dict(nest["best"], next(self.gan.networks.parameters()).device)
 
     def enter(self, stage: Stage) -> None:
         self.entered += 1
@@ -90,8 +104,9 @@ def train(
     observe_every: int = 50,
     burn_in: int = 0,
     patience: int | None = None,
-    checkpoint: Path | None = None,
-    checkpoint_every: int = 500,
+    checkpoint: checkpoints.Place | None = None,
+    checkpoint_seconds: float = 15.0,
+    identity: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> Trained:
     """Train all members of ``gan`` side by side and return the averaged networks.
@@ -109,29 +124,35 @@ def train(
     patience
         Observations without any member improving after which training stops; None trains all steps.
     checkpoint
-        A file that is written every ``checkpoint_every`` steps, read if it is there, and removed by the caller; of
-        several processes the first one writes, and all read.
+        A path or URL that is read if something is there, written about every ``checkpoint_seconds`` (0: before every
+        step) and at the end, and removed by the caller; of several processes the first one writes, and all read. A
+        damaged one is passed over, as the training comes to the same bits without it.
+    identity
+        What, beside the seed, tells this training from others, in plain JSON values; a checkpoint records it.
 
     Raises
     ------
     TrainingError
-        A loss is not finite.
+        A loss is not finite, or the device's memory does not hold a single row.
     ArtefactError
-        The checkpoint is corrupt or does not belong to this training.
+        The checkpoint does not belong to this training.
+    OutputError
+        The checkpoint cannot be written.
     ConfigError
         A batch does not divide by the number of processes.
     """
     state = _begin(gan, rows, device)
-    losses = _resume(state, checkpoint, seed)
+    saves = checkpoints.Saves(checkpoint, seconds=checkpoint_seconds, identity={"seed": seed, **(identity or {})})
+    _resume(state, saves, checkpoint)
+    losses = state.losses
     for step, stage in _schedule(gan, state):
         # Checkpoint. Before the observation, which the resumed run makes again.
-        if checkpoint is not None and step and step % checkpoint_every == 0:
+        if saves.due:
             state.step = step
-            if distributed.is_first():
-                checkpoints.write(checkpoint, {"seed": seed, "losses": losses, **state.nest()})
+            saves.write(state.nest())
         # Observe and stop; before the step, so that the untrained start is seen too.
         if monitor is not None and step % observe_every == 0:
-            score = _observe(state, monitor, step, losses)
+            score = _observe(state, monitor, step)
             if step >= burn_in and _keep_best(state, score, step) == patience:
                 break
         # One step of every phase that is due.
@@ -143,12 +164,16 @@ def train(
             average.update(step)
         if step % observe_every == 0:
             _require_finite(losses, step)
-            progress("training", step, gan.steps)
+            progress("training", step, gan.steps, describe_losses(losses))
     else:
         _require_finite(losses, gan.steps)
-        if monitor is not None:
-            _keep_best(state, _observe(state, monitor, gan.steps, losses), gan.steps)
-    progress("training", gan.steps, gan.steps)
+        if monitor is not None and not state.ended:
+            _keep_best(state, _observe(state, monitor, gan.steps), gan.steps)
+    # Checkpoint, so that nobody who is killed before the result is stored trains again.
+    if not state.ended:
+        state.step, state.ended = gan.steps, True
+        saves.write(state.nest())
+    progress("training", gan.steps, gan.steps, describe_losses(losses))
     return _end(state, monitored=monitor is not None)
 
 
@@ -167,23 +192,16 @@ def _begin(gan: Gan, rows: RealRows, device: torch.device) -> _State:
     return _State(gan=gan, averages=averages, optimisers=optimisers, best=BestWeights(rows.members))
 
 
-def _resume(state: _State, checkpoint: Path | None, seed: int) -> dict[str, torch.Tensor]:
-    """Take the state from the checkpoint, if there is one, and return the last losses."""
-    losses = {} if checkpoint is None or not checkpoint.exists() else _read(state, checkpoint, seed)
+def _resume(state: _State, saves: checkpoints.Saves, checkpoint: checkpoints.Place | None) -> None:
+    """Take the state from the checkpoint, if there is one."""
+    nest = saves.read()
+    if nest is not None:
+        try:
+            state.restore(nest)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ArtefactError(f"{checkpoint} belongs to another training; delete it to start over") from error
     if not distributed.all_alike(state.step):
         raise ArtefactError(f"not all processes found the same {checkpoint}; put it where all of them can read it")
-    return losses
-
-
-def _read(state: _State, checkpoint: Path, seed: int) -> dict[str, torch.Tensor]:
-    nest = checkpoints.load(checkpoint)
-    if nest["seed"] != seed:
-        raise ArtefactError(f"{checkpoint} was written with seed {nest['seed']}, not {seed}; delete it to start over")
-    try:
-        state.restore(nest)
-        return nest["losses"]
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise ArtefactError(f"{checkpoint} belongs to another training; delete it to start over") from error
 
 
 def _schedule(gan: Gan, state: _State) -> Iterator[tuple[int, Stage]]:
@@ -212,20 +230,72 @@ def _take(
         rng = seeding.torch_rng(seed, phase.name, step, repeat, device=device)
         real, y = rows.draw(batch, rng)
         draw = Draw(real=real, y=y, inputs=state.gan.source.draw(y, rng), rng=rng)
-        draw = draw if distributed.world() == 1 else draw.part(distributed.shard(batch))
-        loss = phase.loss(networks, draw).mean(1)
-        total = loss.sum()
-        for penalty in phase.penalties:
-            if step % penalty.interval == 0:
-                total = total + penalty.weight * penalty.interval * penalty.term(networks, draw).mean(1).sum()
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        loss = loss.detach()
+        loss, parts = _differentiate(state, phase, draw, step)
         _share(optimiser, loss)
         optimiser.step()
+        if phase.after is not None:
+            phase.after(networks, parts)
     for name in phase.moves:
         networks[name].requires_grad_(False)
     return loss
+
+
+def _differentiate(state: _State, phase: Phase, draw: Draw, step: int) -> tuple[torch.Tensor, list[Draw]]:
+    """Compute loss and gradients on this process's rows, in parts where the device's memory does not hold all at once.
+
+    Returns the mean loss ``(M,)`` and the parts, which hold what the loss has cached.
+    """
+    own, split, begin = distributed.shard(draw.y.shape[1]), state.parts, draw.rng.get_state()
+    while True:
+        try:
+            found = _accumulate(state, phase, draw, step, own)
+            break
+        except torch.OutOfMemoryError as error:
+            reason = str(error).partition(". ")[0]  # nothing else is kept: the error holds what filled the memory
+        _split_further(state, phase, own.stop - own.start, reason)
+        draw.rng.set_state(begin)
+    if state.parts > split:
+        _log.warning(
+            "the memory of %s does not hold a batch of %d rows; from step %d on it is taken in %d parts, which is "
+            "slower and comes to the same but for rounding. A smaller batch avoids it",
+            draw.y.device,
+            own.stop - own.start,
+            step,
+            state.parts,
+        )
+    return found
+
+
+def _accumulate(state: _State, phase: Phase, draw: Draw, step: int, own: slice) -> tuple[torch.Tensor, list[Draw]]:
+    """Add up the losses and gradients of the parts of the rows ``own``."""
+    networks, n, begin = state.gan.networks, own.stop - own.start, draw.rng.get_state()
+    cuts = [own.start + k * n // state.parts for k in range(state.parts + 1)]
+    state.optimisers[phase.name].zero_grad(set_to_none=True)
+    loss, parts = torch.zeros(draw.y.shape[0], device=draw.y.device), []
+    for first, last in itertools.pairwise(cuts):
+        draw.rng.set_state(begin)  # every part draws the numbers of the whole batch, and takes its own
+        part, share = draw.part(slice(first, last)), (last - first) / n
+        own_loss = phase.loss(networks, part).mean(1)
+        total = own_loss.sum()
+        for penalty in phase.penalties:
+            if step % penalty.interval == 0:
+                total = total + penalty.weight * penalty.interval * penalty.term(networks, part).mean(1).sum()
+        (share * total).backward()
+        loss += share * own_loss.detach()
+        parts.append(part)
+    return loss, parts
+
+
+def _split_further(state: _State, phase: Phase, rows: int, reason: str) -> None:
+    """Halve the parts of a batch of ``rows``."""
+    if state.parts >= rows:
+        raise TrainingError(
+            f"the device's memory does not hold a single row of a batch in phase {phase.name!r} ({reason}); take "
+            "smaller images (`images={'size': (h, w)}`), a smaller network, fewer folds at once, or device='cpu'"
+        )
+    state.parts = min(2 * state.parts, rows)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _share(optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
@@ -243,11 +313,11 @@ def _learning_rate(adam: Adam, step: int, steps: int) -> float:
     return adam.learning_rate * (adam.final_share + (1 - adam.final_share) * fall)
 
 
-def _observe(state: _State, monitor: Monitor, step: int, losses: dict[str, torch.Tensor]) -> torch.Tensor:
+def _observe(state: _State, monitor: Monitor, step: int) -> torch.Tensor:
     """Score the averaged networks ``(M,)`` and record what was seen."""
     score = monitor(state.gan, state.sampling_networks())
     distributed.copy_first_([score])  # which step is kept, and when to stop, must be the same everywhere
-    entry: dict[str, Any] = {name: loss.tolist() for name, loss in losses.items()}
+    entry: dict[str, Any] = {name: loss.tolist() for name, loss in state.losses.items()}
     state.history.append({"step": step, **entry, "score": score.tolist()})
     return score
 

@@ -1,15 +1,15 @@
-"""What every test needs before anything of SciPy is imported."""
+"""What every test needs before anything of SciPy is imported, and the flags of the suite."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
+
 # scikit-learn's checks of array-API input are skipped without it.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 from collections.abc import Iterator
-
-import pytest
 
 from tests import s3
 
@@ -30,3 +30,7 @@ def s3_bucket(s3_endpoint: str) -> Iterator[str]:
         fsspec.filesystem("s3").clear_instance_cache()
         yield s3.new_bucket()
         fsspec.filesystem("s3").clear_instance_cache()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=20, help="how many real processes tests/test_kills.py kills")

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 
-from ganaug import distributed, trainer, variants
+from ganaug import checkpoint, distributed, trainer, variants
 from ganaug.data import read_table
 from ganaug.errors import ArtefactError, ConfigError
 from ganaug.fitting import images, tables
@@ -48,12 +48,12 @@ def parts(name: str, *, seeds: tuple[int, ...] = (3,)) -> tuple[Gan, Any]:
     return gan, kind.rows(members, layout, n_classes)
 
 
-def trained(name: str, checkpoint: Path | None = None, every: int = 500) -> tuple[Gan, trainer.Trained]:
+def trained(name: str, place: Path | None = None, seconds: float = 15) -> tuple[Gan, trainer.Trained]:
     """Train a few steps, and return the GAN and what came of it."""
     gan, rows = parts(name)
     monitor = lambda gan, networks: torch.zeros(rows.members)  # noqa: E731
-    options: dict[str, Any] = {"monitor": monitor, "observe_every": 1, "checkpoint": checkpoint}
-    return gan, trainer.train(gan, rows, seed=5, device=torch.device("cpu"), checkpoint_every=every, **options)
+    options: dict[str, Any] = {"monitor": monitor, "observe_every": 1, "checkpoint": place}
+    return gan, trainer.train(gan, rows, seed=5, device=torch.device("cpu"), checkpoint_seconds=seconds, **options)
 
 
 def state(gan: Gan, result: trainer.Trained) -> dict[str, torch.Tensor]:
@@ -66,13 +66,19 @@ def state(gan: Gan, result: trainer.Trained) -> dict[str, torch.Tensor]:
 
 def checkpoints(folder: Path, rank: int) -> None:
     """Train with a checkpoint a process, to see who writes it; then from the first one's, and from two that differ."""
-    own = folder / f"checkpoint{rank}"
-    gan, result = trained("wgan_gp", own, every=2)
+    own, middle, write = folder / f"checkpoint{rank}", folder / "middle", checkpoint.write
+
+    def keeping(place: Any, nest: Any) -> None:
+        write(middle if nest["state"]["step"] == STEPS // 2 else place, nest)
+
+    checkpoint.write = keeping
+    gan, result = trained("wgan_gp", own, seconds=0)
+    checkpoint.write = write
     save_file(state(gan, result), folder / f"undisturbed{rank}.safetensors")
-    gan, result = trained("wgan_gp", folder / "checkpoint0", every=100)
+    gan, result = trained("wgan_gp", middle)
     save_file(state(gan, result), folder / f"resumed{rank}.safetensors")
     try:
-        trained("wgan_gp", own, every=100)  # the second process has none
+        trained("wgan_gp", own)  # the second process has none
     except ArtefactError as error:
         (folder / f"differs{rank}.txt").write_text(str(error))
 

@@ -374,7 +374,7 @@ def test_a_training_that_was_interrupted_goes_on_from_its_checkpoint(frame, tmp_
         return take(*arguments)
 
     monkeypatch.setattr(trainer, "_take", watched)
-    monkeypatch.setitem(trainer.train.__kwdefaults__, "checkpoint_every", 10)
+    monkeypatch.setitem(trainer.train.__kwdefaults__, "checkpoint_seconds", 0)
     stop_at = None
     augment(frame, sampling_strategy=COUNTS, variant=long, out=tmp_path / "undisturbed")
     whole, stop_at = len(taken), 60

@@ -60,7 +60,7 @@ def test_one_image_a_class_is_infinite_and_the_class_is_named() -> None:
     score = watch(gan(shown, constant(1)), nn.ModuleDict())
     assert score.tolist() == [float("inf")]
     with pytest.raises(TrainingError, match="has collapsed: its images of class 'one' differ by 0 % of what real ones"):
-        watch.require_sound(score)
+        watch.require_sound(gan(shown, constant(1)), nn.ModuleDict(), score)
 
 
 def test_images_that_differ_too_little_have_collapsed_and_those_that_differ_enough_have_not() -> None:
@@ -76,8 +76,8 @@ def test_a_healthy_generator_is_sound() -> None:
     watch = monitor(shown)
     score = watch(gan(shown, real), nn.ModuleDict())
     assert score.tolist() == [0]
-    watch.require_sound(score)
-    assert watch.diversity[0].tolist() == pytest.approx([1, 1, 0.9], abs=0.3)
+    watch.require_sound(gan(shown, real), nn.ModuleDict(), score)
+    assert watch.look(gan(shown, real), nn.ModuleDict())[1][0].tolist() == pytest.approx([1, 1, 0.9], abs=0.3)
 
 
 def test_only_the_member_that_has_collapsed_is_infinite() -> None:

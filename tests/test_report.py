@@ -15,9 +15,9 @@ from ganaug.data import read_table
 from ganaug.evaluate.fidelity import fidelity
 from ganaug.report import write_report
 from ganaug.report.effect_charts import forest_chart, training_chart
+from ganaug.report.samples import column_panels
 from ganaug.report.theme import canvas
 from ganaug.report.words import VERDICTS
-from ganaug.report.write import _columns
 from tests.report_sample import EVIL, documents, effect
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -249,13 +249,13 @@ def test_a_failed_write_leaves_the_old_report_and_no_scrap(given, tmp_path, monk
 def test_pictures_weigh_the_real_rows_by_the_mix_of_classes(given):
     real = pa.concat_tables([given["real"]] * 3)
     with canvas():
-        three = _columns(real, given["synthetic"], given["schema"], [])
-        one = _columns(given["real"], given["synthetic"], given["schema"], [])
+        three = column_panels(real, given["synthetic"], given["schema"], [])
+        one = column_panels(given["real"], given["synthetic"], given["schema"], [])
     assert [a["chart"] for a in three] == [b["chart"] for b in one]
     codes = given["schema"].label_codes(given["real"])
     only = given["real"].filter(pa.array(codes == given["schema"].code_of("<b>")))
     with canvas():
-        rare = _columns(only, given["synthetic"], given["schema"], [])
+        rare = column_panels(only, given["synthetic"], given["schema"], [])
     assert rare[0]["chart"] == one[0]["chart"]  # all synthetic rows are of <b>, so only its real rows count
 
 

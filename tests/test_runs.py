@@ -7,7 +7,8 @@ import os
 import pytest
 
 from ganaug.errors import OutputError
-from ganaug.runs import SCRATCH, RunFolder, new_folder, told
+from ganaug.runs import RunFolder, check_new_folder, new_folder, told
+from ganaug.storage import SCRATCH
 
 REQUEST = {"target": "y", "variant": "auto"}
 VERSIONS = {"ganaug": "0.1.0"}
@@ -77,7 +78,7 @@ def test_a_place_that_cannot_be_written_to_is_refused(tmp_path):
     with pytest.raises(OutputError, match=r"cannot write to .*Not a directory.*Choose a folder"):
         open_run(tmp_path / "file" / "below")
     with pytest.raises(OutputError, match="must be a local path, however: 's3://bucket/run'"):
-        open_run("s3://bucket/run")
+        check_new_folder("s3://bucket/run")
 
 
 def test_a_json_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):

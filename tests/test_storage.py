@@ -209,7 +209,7 @@ def test_a_moments_failure_is_tried_again_below_us(s3_bucket, monkeypatch):
 
 
 def test_file_systems_that_are_unknown_or_not_installed(monkeypatch):
-    with pytest.raises(OutputError, match=r"cannot be opened: Protocol not known: nope.*give a local path or a URL"):
+    with pytest.raises(OutputError, match=r"cannot be used: Protocol not known: nope.*give a local path or a URL"):
         storage.filesystem("nope://bucket/x")
     real = fsspec.core.url_to_fs
 

@@ -13,7 +13,7 @@ from ganaug import checkpoint as checkpoints
 from ganaug.errors import ArtefactError
 from ganaug.gan import Adam, Draw, Gan, Phase, Stage
 from ganaug.nets import MemberLinear, initialise
-from ganaug.trainer import TrainingError, train
+from ganaug.trainer import Trained, TrainingError, train
 
 CPU = torch.device("cpu")
 
@@ -183,51 +183,149 @@ def test_patience_stops_the_training() -> None:
     assert trained.best_step == [15, 15]  # of equal ones the later
 
 
-@pytest.mark.parametrize("killed_at", [7, 30, 44])
-def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path, killed_at: int) -> None:
-    options = {"seed": 5, "device": CPU, "monitor": distance, "observe_every": 10}
-    whole = train(fake_gan(), Points(), **options)
+class Killed(Exception):
+    pass
 
-    class Killed(Exception):
-        pass
 
-    path, entered = tmp_path / "checkpoint", []
-    killed = fake_gan()
-    take, count = killed.phases[1].loss, [0]
+def dying(gan: Gan, at: int) -> Gan:
+    """Let the loss of the second phase die when it is computed for the ``at``-th time."""
+    take, count = gan.phases[1].loss, [0]
 
-    def dying(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+    def loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
         count[0] += 1
-        if count[0] == killed_at:
+        if count[0] == at:
             raise Killed
         return take(networks, draw)
 
-    killed.phases = (killed.phases[0], Phase(**{**vars(killed.phases[1]), "loss": dying}), killed.phases[2])
+    gan.phases = (gan.phases[0], Phase(**{**vars(gan.phases[1]), "loss": loss}), gan.phases[2])
+    return gan
+
+
+def require_same(one: Trained, other: Trained) -> None:
+    assert one.best_step == other.best_step
+    assert one.history == other.history
+    for name, value in one.networks.state_dict().items():
+        assert torch.equal(value, other.networks.state_dict()[name])
+
+
+@pytest.mark.parametrize("place", ["{}/checkpoint", "memory://trainer{}/checkpoint"])
+@pytest.mark.parametrize("killed_at", [7, 30, 44])
+def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path, killed_at: int, place: str) -> None:
+    options: Any = {"seed": 5, "device": CPU, "monitor": distance, "observe_every": 10}
+    whole = train(fake_gan(), Points(), **options)
+    kept: Any = {"checkpoint": place.format(tmp_path), "checkpoint_seconds": 0}
     with pytest.raises(Killed):
-        train(killed, Points(), **options, checkpoint=path, checkpoint_every=6)
-    resumed = train(fake_gan(entered=entered), Points(), **options, checkpoint=path, checkpoint_every=6)
+        train(dying(fake_gan(), killed_at), Points(), **options, **kept)
+    assert checkpoints.load(kept["checkpoint"])["state"]["step"] == killed_at - 1
+    entered: list[int] = []
+    require_same(train(fake_gan(entered=entered), Points(), **options, **kept), whole)
     assert entered == [1]
-    assert resumed.best_step == whole.best_step
-    assert resumed.history == whole.history
+
+
+@pytest.mark.parametrize("patience", [None, 2])
+def test_a_training_that_had_ended_is_not_repeated(tmp_path: Path, patience: int | None) -> None:
+    options: Any = {"seed": 5, "device": CPU, "observe_every": 10, "checkpoint": tmp_path / "checkpoint"}
+    scores = iter([3.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0])
+    options |= {"monitor": lambda gan, networks: torch.full((2,), next(scores)), "patience": patience}
+    whole = train(fake_gan(), Points(), **options)
+    assert len(whole.history) == (7 if patience is None else 4)
+    scores = iter([])
+    require_same(train(dying(fake_gan(), 1), Points(), **options), whole)
+
+
+def test_a_checkpoint_is_written_when_its_time_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, written, write = [0.0], [], checkpoints.write
+
+    def tick(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+        now[0] += 1
+        return _fit("first")(networks, draw)
+
+    def watched(place: Any, nest: Any) -> None:
+        written.append(nest["state"]["step"])
+        write(place, nest)
+
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(checkpoints, "write", watched)
+    gan = fake_gan(steps=40)
+    gan.phases = (Phase(**{**vars(gan.phases[1]), "loss": tick}),)
+    train(gan, Points(), seed=0, device=CPU, checkpoint=tmp_path / "c", checkpoint_seconds=15)
+    assert written == [15, 30, 40]
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
+    path, options = tmp_path / "checkpoint", {"device": CPU, "checkpoint": tmp_path / "checkpoint"}
+    train(fake_gan(), Points(), seed=1, identity={"data": "a"}, **options)
+    content = path.read_bytes()
+    with pytest.raises(ArtefactError, match=r"another training \(seed 1, not 2\); delete it to start over, or name"):
+        train(fake_gan(), Points(), seed=2, identity={"data": "a"}, **options)
+    with pytest.raises(ArtefactError, match=r'another training \(data "a", not "b"\)'):
+        train(fake_gan(), Points(), seed=1, identity={"data": "b"}, **options)
+    gan = fake_gan()
+    gan.networks["second"] = MemberLinear(2, 2, 7)
+    with pytest.raises(ArtefactError, match="belongs to another training"):
+        train(gan, Points(), seed=1, identity={"data": "a"}, **options)
+    assert path.read_bytes() == content, "it is not ours to overwrite"
+
+
+def cut(content: bytes) -> bytes:
+    return content[:-7]
+
+
+def flipped(content: bytes) -> bytes:
+    return content[:-100] + bytes([content[-100] ^ 1]) + content[-99:]
+
+
+@pytest.mark.parametrize("damage", [cut, flipped, lambda content: b"", lambda content: b"\xff" * 4096])
+def test_a_damaged_checkpoint_is_passed_over_and_the_training_comes_to_the_same_bits(
+    tmp_path: Path, damage: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, options = tmp_path / "checkpoint", {"seed": 1, "device": CPU, "checkpoint": tmp_path / "checkpoint"}
+    whole = train(fake_gan(), Points(), **options)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(checkpoints.DamagedError, match=r"is not a readable checkpoint .* delete it to start over"):
+        checkpoints.load(path)
+    require_same(train(fake_gan(), Points(), **options), whole)
+    assert "is not a readable checkpoint" in caplog.text and "starts over" in caplog.text
+    assert checkpoints.load(path)["state"]["ended"]
+
+
+def small_memory(gan: Gan, rows: int) -> Gan:
+    """Let every loss run out of memory on more than ``rows`` rows, after it has drawn numbers."""
+
+    def limited(phase: Phase) -> Phase:
+        def loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+            noise = draw.uniform(1)
+            if draw.y.shape[1] > rows:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB. And a lot more")
+            return phase.loss(networks, draw) * (1 + noise[..., 0])
+
+        return Phase(**{**vars(phase), "loss": loss})
+
+    gan.phases = tuple(limited(phase) for phase in gan.phases)
+    return gan
+
+
+@pytest.mark.parametrize("rows", [5, 1])
+def test_a_batch_that_the_memory_does_not_hold_is_split_and_comes_to_the_same(
+    rows: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    options: Any = {"seed": 3, "device": CPU, "monitor": distance, "observe_every": 10}
+    whole = train(small_memory(fake_gan(steps=20), 99), Points(), **options)
+    assert not caplog.records
+    split = train(small_memory(fake_gan(steps=20), rows), Points(), **options)
     for name, value in whole.networks.state_dict().items():
-        assert torch.equal(value, resumed.networks.state_dict()[name])
+        assert torch.allclose(value, split.networks.state_dict()[name], atol=1e-5)
+    for one, other in zip(whole.history, split.history, strict=True):
+        assert [one[name] for name in one if name != "step"] == [
+            pytest.approx(other[name], abs=1e-5) for name in one if name != "step"
+        ]
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2 and "does not hold a batch of 8 rows; from step 0 on" in told[0], "once a batch size"
 
 
-def test_a_checkpoint_of_another_seed_or_a_corrupt_one_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint"
-    train(fake_gan(), Points(), seed=1, device=CPU, checkpoint=path, checkpoint_every=10)
-    with pytest.raises(ArtefactError, match="was written with seed 1, not 2"):
-        train(fake_gan(), Points(), seed=2, device=CPU, checkpoint=path)
-    path.write_bytes(path.read_bytes()[:-7])
-    with pytest.raises(ArtefactError, match="is not a readable checkpoint"):
-        train(fake_gan(), Points(), seed=1, device=CPU, checkpoint=path)
-
-
-def test_a_checkpoint_of_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "FORMAT", 2)
-    checkpoints.write(tmp_path / "c", {"a": torch.zeros(2), "b": [1, None, "x"]})
-    monkeypatch.undo()
-    with pytest.raises(ArtefactError, match="checkpoint format 2, this version reads up to 1"):
-        checkpoints.load(tmp_path / "c")
+def test_a_row_that_the_memory_does_not_hold_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(TrainingError, match=r"single row .* 'critic' \(CUDA out of memory\); take smaller images"):
+        train(small_memory(fake_gan(), 0), Points(), seed=0, device=CPU)
 
 
 def test_a_loss_that_is_not_finite_fails_loudly() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
@@ -12,11 +13,12 @@ import fsspec.core
 import pyarrow as pa
 from pyarrow import csv, dataset, fs, parquet
 
+from ganaug.data.synthetic import KEY, note_of, warn_if_synthetic
 from ganaug.errors import DataError
 from ganaug.frames import names_of
 from ganaug.schema import close_to
 
-__all__ = ["filesystem_of", "find_files", "kind_of_file", "read_file"]
+__all__ = ["filesystem_of", "find_files", "kind_of_file", "notice_synthetic", "read_file"]
 
 _PARQUET = (".parquet", ".pq", ".parq")
 _CSV = (".csv", ".tsv", ".txt")
@@ -25,8 +27,8 @@ _NULL = "__HIVE_DEFAULT_PARTITION__"
 _KNOWN = "Parquet (.parquet, .pq) or CSV (.csv, .tsv, .txt, also .gz, .bz2, .zst)"
 
 
-def read_file(source: str | os.PathLike[str]) -> pa.Table:
-    """Read a table from ``source``.
+def read_file(source: str | os.PathLike[str], *, notice: bool = True) -> pa.Table:
+    """Read a table from ``source``; warn where ganaug made some of its rows, if ``notice``.
 
     Parameters
     ----------
@@ -52,7 +54,7 @@ def read_file(source: str | os.PathLike[str]) -> pa.Table:
         if kinds == {"csv"}:
             tables = [_read_csv(filesystem, name) for name in files]
             return _joined(tables, files) if base is None else _with_partitions(tables, files, base)
-        return _read_parquet(filesystem, files, base)
+        return _read_parquet(filesystem, files, base, text if notice else None)
     except (pa.ArrowException, OSError, UnicodeError) as error:
         kind = "CSV in UTF-8" if kinds == {"csv"} else "Parquet"
         raise DataError(f"{text!r} cannot be read as {kind}: {error}") from error
@@ -148,17 +150,36 @@ def kind_of_file(name: str, *, strict: bool = True) -> str | None:
 
 
 # ------------------------------------------------------------------------------------------------ how
-def _read_parquet(filesystem: fs.FileSystem, files: list[str], base: str | None) -> pa.Table:
+def _read_parquet(filesystem: fs.FileSystem, files: list[str], base: str | None, where: str | None) -> pa.Table:
+    """Read Parquet files; what they are called by people is ``where``, None to leave synthetic rows unnoticed."""
     if base is None:
-        return parquet.read_table(files[0], filesystem=filesystem, partitioning=cast(Any, None))
+        table = parquet.read_table(files[0], filesystem=filesystem, partitioning=cast(Any, None))
+        if where is not None:
+            notice_synthetic(table, repr(where))
+        return table
     parts: Any = dataset.dataset(
         files, filesystem=filesystem, format="parquet", partitioning="hive", partition_base_dir=base
     )
-    schemas = [fragment.physical_schema for fragment in parts.get_fragments()]
+    fragments = list(parts.get_fragments())
+    schemas = [fragment.physical_schema for fragment in fragments]
     _same_columns([s.names for s in schemas], files)
     unified = pa.unify_schemas(schemas, promote_options="permissive")
     keys = [field for field in parts.schema if field.name not in unified.names]
-    return parts.replace_schema(pa.schema([*unified, *keys], metadata=schemas[0].metadata)).to_table()
+    table = parts.replace_schema(pa.schema([*unified, *keys], metadata=schemas[0].metadata)).to_table()
+    makers: Counter[str] = Counter()
+    for fragment, schema in zip(fragments, schemas, strict=True):
+        if (maker := note_of((schema.metadata or {}).get(KEY.encode()))) is not None:
+            makers[maker] += fragment.count_rows()
+    if where is not None:
+        warn_if_synthetic(makers, len(table), what="rows", where=repr(where))
+    return table
+
+
+def notice_synthetic(table: pa.Table, where: str) -> None:
+    """Warn where the metadata of ``table`` say that ganaug made its rows."""
+    maker = note_of((table.schema.metadata or {}).get(KEY.encode()))
+    if maker is not None:
+        warn_if_synthetic({maker: len(table)}, len(table), what="rows", where=where)
 
 
 def _read_csv(filesystem: fs.FileSystem, name: str) -> pa.Table:

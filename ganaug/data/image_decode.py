@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from ganaug.data.synthetic import KEY, note_of
+
 __all__ = ["EXTENSIONS", "Cell", "Look", "Unreadable", "decode", "fitted", "guarded", "is_encoded", "look"]
 
 # What Pillow may decode: formats that others hold pictures in. Left out are those whose decoders start other programs
@@ -51,6 +53,8 @@ class Look:
     """Whether some of it is not opaque."""
     frames: bool
     """Whether it is an animation, or has pages."""
+    maker: str | None = None
+    """What of ganaug made it, where it says so; None for others."""
 
 
 @contextmanager
@@ -82,7 +86,14 @@ def look(cell: Cell) -> Look:
         # On its side? Pillow turns TIFF upright by itself, and knows the size before.
         if image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
             width, height = height, width
-        return Look(height=height, width=width, color=_has_color(image), alpha=_uses_alpha(image), frames=frames)
+        return Look(
+            height=height,
+            width=width,
+            color=_has_color(image),
+            alpha=_uses_alpha(image),
+            frames=frames,
+            maker=note_of(image.info.get(KEY)) if image.format == "PNG" else None,
+        )
 
 
 def decode(cell: Cell, *, height: int, width: int, channels: int) -> np.ndarray:

@@ -70,7 +70,7 @@ def path_source(text: str, *, target: Hashable, split: str | None) -> Source:
                 return _parquet_source(fetched, base, files, where=where, target=target, split=split)
     if split is not None:
         raise DataError(f"{where} has no splits; leave split=None, however: {split=}")
-    return _listed_source(filesystem, read_file(text), _folder_of(base, files), where, target)
+    return _listed_source(filesystem, read_file(text, notice=False), _folder_of(base, files), where, target)
 
 
 # --------------------------------------------------------------------------------------- what is there
@@ -115,7 +115,7 @@ def _peek(file: parquet.ParquetFile) -> list[ImageColumn]:
 
 def _names_files(filesystem: fs.FileSystem, base: str | None, files: list[str], text: str) -> bool:
     """Return whether a table names images that exist, or has no column beside them that could be a feature."""
-    table = read_file(text)
+    table = read_file(text, notice=False)
     found = candidates(table)
     if not found or table.num_columns <= 2:
         return bool(found)

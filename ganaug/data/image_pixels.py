@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from ganaug.data.image_decode import Look, Unreadable, decode, guarded, look
 from ganaug.data.image_source import Source, counted, listed, warn
+from ganaug.data.synthetic import warn_if_synthetic
 from ganaug.errors import DataError
 from ganaug.image_containers import ArrayImages, looks_dim
 from ganaug.pixels import PixelWriter, to_image
@@ -58,6 +60,8 @@ def shaped(source: Source, *, size: Any, channels: int | None, skip_unreadable: 
                 [source.name_of(r) for r, f in seen.items() if min(f.height, f.width) < MIN_SIDE], source.where
             )
         height, width = _size(heights, widths, source.where) if size is None else size
+        makers = Counter(found.maker for found in seen.values() if found.maker is not None)
+        warn_if_synthetic(makers, len(seen), what="images", where=source.where)
         channels = _channels(list(seen.values()), channels, source.where)
         writer = PixelWriter(len(seen), (height, width, channels))
         for batch in _batches(source, failures, (height, width, channels)):

@@ -13,7 +13,7 @@ import pyarrow as pa
 from ganaug import containers
 from ganaug.arrays import kind_of, plain
 from ganaug.data import identifiers, validate
-from ganaug.data.files import read_file
+from ganaug.data.files import notice_synthetic, read_file
 from ganaug.errors import DataError
 from ganaug.image_schema import ImageSchema
 from ganaug.schema import Column, TableSchema
@@ -113,6 +113,7 @@ def _unpack(data: Any, target: Hashable) -> tuple[pa.Table, dict[str, Any], list
     if isinstance(data, pd.DataFrame):
         table, form, labels = containers.from_frame(data)
     elif isinstance(data, pa.Table):
+        notice_synthetic(data, "the Arrow table")
         table, form, labels = containers.from_arrow(data)
         container = "arrow"
     elif isinstance(data, str | os.PathLike):

@@ -19,7 +19,7 @@ from ganaug.evaluate.result import Effect
 from ganaug.image_options import ImageOptions
 from ganaug.learners import Runner
 from ganaug.learners.folds import TooFewRowsError
-from ganaug.progress import Progress
+from ganaug.progress import Progress, noting
 
 __all__ = ["Effect", "conclude", "measure_effect"]
 
@@ -110,7 +110,7 @@ def measure_effect(
     )
     if question.plan is None:
         return question.not_measurable(question.why, seconds=time.perf_counter() - started)
-    shown = progress_module.bar(enabled=progress) if isinstance(progress, bool) else nullcontext(progress)
+    shown = progress_module.bar(enabled=progress) if isinstance(progress, bool) else nullcontext(noting(progress))
     with shown as told:
         protocol = question.protocol(Runner(1, n_jobs=n_jobs, progress=told), device=device, progress=told)
         check = Check(protocol, question.plan, keeping=None if keeping is None else Keeping(keeping, question.digest()))

@@ -51,22 +51,23 @@ class FolderShelf:
         self.folder.write_json(f"check-{number:02d}.json", part)
         self.discard(number)
 
-    def checkpoint(self, number: int) -> Path:
-        """Return the checkpoint's path."""
-        return self.folder.path / f"check-{number:02d}.safetensors"
+    def checkpoint(self, number: int) -> Path | str:
+        """Return the checkpoint's path or URL."""
+        return self.folder.place_of(f"check-{number:02d}.safetensors")
 
     def discard(self, number: int) -> None:
-        """Remove the checkpoint, which may be several files: ``check-00.safetensors``, ``check-00.safetensors.1``..."""
-        self._remove(f"{self.checkpoint(number).name}*")
+        """Remove the checkpoint, which may be several files."""
+        from ganaug import checkpoint  # here, so that whoever keeps nothing does not wait for torch
+
+        with told(self.folder.path):
+            checkpoint.remove(self.checkpoint(number))
 
     def clear(self) -> None:
         """Remove everything that was kept."""
-        self._remove("check-*")
-
-    def _remove(self, pattern: str) -> None:
-        with told(self.folder.path):
-            for path in self.folder.path.glob(pattern):
-                path.unlink(missing_ok=True)
+        for path in sorted(self.folder.path.glob("check-*")):
+            if path.suffix == ".json":
+                self.discard(int(path.stem.removeprefix("check-")))
+            self.folder.drop(path.name)
 
 
 @dataclass(frozen=True)

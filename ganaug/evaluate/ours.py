@@ -108,6 +108,7 @@ class Batched(GanAugmenter):
         *,
         device: Any = "auto",
         progress: Progress = silent,
+        checkpoint: Any = None,
     ) -> list[Any]:
         """Let the object fit one generator a table."""
         return list(self.source.fit_many(tables, schema, seeds))

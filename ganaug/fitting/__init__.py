@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,13 @@ import pyarrow as pa
 import torch
 
 from ganaug import __version__, distributed, seeding, variants
+from ganaug import checkpoint as checkpoints
 from ganaug.data import fingerprint
 from ganaug.device import resolve_device
 from ganaug.errors import DataError
 from ganaug.fitting import images, tables
 from ganaug.image_schema import ImageSchema
-from ganaug.progress import Progress, silent
+from ganaug.progress import Progress, silent, with_epochs
 from ganaug.schema import TableSchema
 from ganaug.synthesizer import Synthesizer
 from ganaug.trainer import Trained, train
@@ -41,7 +41,7 @@ def fit(
     seed: int = 0,
     device: str | torch.device = "auto",
     progress: Progress = silent,
-    checkpoint: Path | None = None,
+    checkpoint: checkpoints.Place | None = None,
 ) -> Synthesizer:
     """Fit one synthesizer to ``table`` (its target column included); see `fit_many`."""
     return fit_many(
@@ -63,7 +63,7 @@ def fit_many(
     seeds: Sequence[int],
     device: str | torch.device = "auto",
     progress: Progress = silent,
-    checkpoint: Path | None = None,
+    checkpoint: checkpoints.Place | None = None,
 ) -> list[Synthesizer]:
     """Fit one synthesizer a table of ``members``, all trained side by side as one batched network.
 
@@ -77,12 +77,16 @@ def fit_many(
     seeds
         One integer a table.
     checkpoint
-        A file from which an interrupted training goes on; only for a single table.
+        A path or URL from which an interrupted training goes on, and which the caller removes with
+        `ganaug.checkpoint.remove` when the result is safe. Tables that cannot train in one batch have a file each
+        group, ``checkpoint``, ``checkpoint.1`` and so on.
 
     Raises
     ------
     DataError
         A table has no row.
+    ArtefactError
+        The checkpoint is of another training.
     """
     if len(members) != len(seeds):
         raise ValueError(f"one seed a table is needed, however: {len(members)} tables and {len(seeds)} seeds")
@@ -98,11 +102,13 @@ def fit_many(
     for i, encoder in enumerate(encoders):
         groups[kind.shape_of(encoder)].append(i)
     results: dict[int, Synthesizer] = {}
-    for indices in groups.values():
+    for number, indices in enumerate(groups.values()):
         layout = kind.join([encoders[i].layout for i in indices])
         settled = variants.settle(name, config, layout, where)
         batch = _Batch(kind, [encoded[i] for i in indices], layout, schema, [seeds[i] for i in indices])
-        trained, source = batch.train(name, settled, where, progress, checkpoint)
+        prints = [fingerprint(members[i]) for i in indices]
+        place = None if checkpoint is None else checkpoints.nth(checkpoint, number)
+        trained, source = batch.train(name, settled, where, progress, place, _identity(name, settled, prints))
         for m, i in enumerate(indices):
             results[i] = Synthesizer(
                 schema=encoders[i].schema,
@@ -113,7 +119,8 @@ def fit_many(
                 weights={key: value[m : m + 1].cpu().clone() for key, value in trained.networks.state_dict().items()},
                 source=variants.get(name).stored_source(settled, layout, source.arrays(m)),
                 class_counts=np.bincount(encoded[i].labels, minlength=schema.n_classes),
-                provenance=_provenance(name, settled, seeds[i], members[i], where, trained.best_step[m]),
+                provenance=_provenance(name, settled, seeds[i], where, trained.best_step[m])
+                | {"data_rows": len(members[i]), "data_fingerprint": prints[m]},
                 history=[_of_member(entry, m) for entry in trained.history],
                 device=where,
             )
@@ -128,7 +135,13 @@ class _Batch:
         self.schema, self.seeds = schema, seeds
 
     def train(
-        self, name: str, config: Any, device: torch.device, progress: Progress, checkpoint: Path | None
+        self,
+        name: str,
+        config: Any,
+        device: torch.device,
+        progress: Progress,
+        checkpoint: checkpoints.Place | None,
+        identity: dict[str, Any],
     ) -> tuple[Trained, Any]:
         """Train, and return the networks and the source that draws from all rows, held-out ones included."""
         variant, layout, n_classes = variants.get(name), self.layout, self.schema.n_classes
@@ -148,10 +161,11 @@ class _Batch:
             observe_every=max(1, gan.steps // OBSERVATIONS),
             burn_in=gan.steps // 2,
             checkpoint=checkpoint,
-            progress=progress,
+            identity=identity,
+            progress=with_epochs(progress, [(s.steps, s.batch) for s in gan.stages], max(map(len, shown))),
         )
         if monitor is not None:
-            monitor.require_sound(trained.best_score)
+            monitor.require_sound(gan, trained.networks, trained.best_score)
         return trained, variant.make_source(config, layout, self.members, **shape)
 
 
@@ -171,9 +185,13 @@ def _of_member(entry: dict[str, Any], m: int) -> dict[str, Any]:
     return {key: value[m] if isinstance(value, list) else value for key, value in entry.items()}
 
 
-def _provenance(
-    name: str, config: Any, seed: int, table: pa.Table, device: torch.device, best_step: int
-) -> dict[str, Any]:
+def _identity(name: str, config: Any, prints: list[str]) -> dict[str, Any]:
+    """Say by what, beside the seed, a training differs from others, for its checkpoint."""
+    options = {f"config.{key}": value for key, value in variants.config_to_json(config).items()}
+    return {"ganaug": __version__, "variant": name, **options, "data": prints}
+
+
+def _provenance(name: str, config: Any, seed: int, device: torch.device, best_step: int) -> dict[str, Any]:
     """Say what made the artefact: enough to make it again, bit for bit; no time, host or path."""
     return {
         "synthetic": True,
@@ -191,6 +209,4 @@ def _provenance(
         "keeps_training_rows": variants.get(name).KEEPS_ROWS,
         "seed": seed,
         "best_step": best_step,
-        "data_rows": len(table),
-        "data_fingerprint": fingerprint(table),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
 
 from ganaug.learners.models import Learner, Rows, fit_predict
+from ganaug.learners.orphans import called_from
 from ganaug.progress import Progress, silent
 from ganaug.seeding import derive
 
@@ -160,7 +162,7 @@ class Runner:
             # Long fits first, so that no worker ends alone.
             rest.sort(key=lambda index: -float(np.mean(self._timed[jobs[index].learner.name])))
             pool = Parallel(n_jobs=self._n_jobs, return_as="generator")
-            outcomes: Any = pool(delayed(jobs[i].run)() for i in rest)
+            outcomes: Any = pool(delayed(called_from)(os.getpid(), jobs[i].run) for i in rest)
             for index, outcome in zip(rest, outcomes, strict=True):
                 keep(index, outcome)
         return [found[index] for index in range(len(jobs))]

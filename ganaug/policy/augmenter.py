@@ -40,12 +40,14 @@ class GanAugmenter:
         *,
         device: Any = "auto",
         progress: Progress = silent,
+        checkpoint: Any = None,
     ) -> list[Any]:
-        """Fit one generator a table, as one batched network."""
+        """Fit one generator a table, as one batched network; for ``checkpoint`` see `ganaug.fitting.fit_many`."""
         # Imported here, so that judging other people's samplers does not wait for torch.
         from ganaug.fitting import fit_many
 
-        return list(fit_many(tables, schema, variant=self.variant, seeds=seeds, device=device, progress=progress))
+        shared = {"variant": self.variant, "device": device, "progress": progress, "checkpoint": checkpoint}
+        return list(fit_many(tables, schema, seeds=seeds, **shared))
 
     def counts(self, candidate: Candidate, codes: np.ndarray, schema: TableSchema | ImageSchema) -> dict[int, int]:
         """Return how many rows of each class code to add to rows with these codes."""

@@ -34,6 +34,7 @@ def select(
     n_jobs: int | None = None,
     device: Any = "auto",
     progress: Progress = silent,
+    checkpoint: Any = None,
 ) -> Choice:
     """Choose by cross-validation inside ``table``; generators, filters and features see inner training rows only.
 
@@ -48,6 +49,7 @@ def select(
         n_jobs: worker processes for the classifiers.
         device: for the generators.
         progress: told about training and about every fit.
+        checkpoint: a path or URL from which an interrupted training of the generators goes on; the caller removes it.
     """
     policy, codes = policy.suited(schema), schema.label_codes(table)
     if schema.n_classes < 2:
@@ -69,7 +71,9 @@ def select(
     parts = [Part(table, schema, train, test, frames=learners[0].frames) for train, test in folds.splits]
     seeds = [derive(seed, "generator", i) for i in range(len(parts))]
     try:
-        generators = policy.fit_many([p.table for p in parts], schema, seeds, device=device, progress=progress)
+        generators = policy.fit_many(
+            [p.table for p in parts], schema, seeds, device=device, progress=progress, checkpoint=checkpoint
+        )
     except DataError as error:
         reason = f"the generator of a fold cannot be trained: {error}"
         return nothing(policy.candidates, float("nan"), float("nan"), reason)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sklearn.decomposition import PCA
 
 from ganaug import seeding
+from ganaug.files import put
 from ganaug.image_files import safe_name
 from ganaug.image_schema import ImageSchema
 from ganaug.metrics.space import MetricSpace
 from ganaug.report import tables
-from ganaug.report.data_charts import association_chart, column_chart, distance_chart, projection_chart
+from ganaug.report.data_charts import association_chart, distance_chart, projection_chart
 from ganaug.report.effect_charts import class_chart, forest_chart, training_chart
 from ganaug.report.images import image_part, image_subtitle
+from ganaug.report.samples import column_panels, thin
 from ganaug.report.theme import canvas
 from ganaug.report.words import count, duration, interval, markdown, number, percent, verdict_of
 from ganaug.schema import Labelled, TableSchema
@@ -31,9 +32,6 @@ __all__ = ["write_report"]
 
 SHEETS = "contact-sheets"
 """The folder of the contact sheets of images, a PNG a class."""
-MAX_ROWS = 20_000
-"""Rows of either kind that the pictures are drawn from."""
-MAX_PANELS = 24
 MAX_CLASSES = 20
 MAX_PROJECTIONS = 6
 
@@ -104,16 +102,8 @@ def write_report(
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    """Put text or bytes at ``path`` in one go: a reader sees the old file or the whole new one."""
-    scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with scratch.open("xb") as file:
-            file.write(content.encode("utf-8") if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    """Put text or bytes at ``path``."""
+    put(path, content.encode() if isinstance(content, str) else content)
 
 
 def _context(
@@ -141,7 +131,7 @@ def _context(
             charts["distances"] = distance_chart(fidelity["distances"])
             charts["associations"] = fidelity["association"] and association_chart(fidelity["association"])
         if synthetic is not None and isinstance(schema, TableSchema):
-            charts["columns"] = _columns(real, synthetic, schema, columns)
+            charts["columns"] = column_panels(real, synthetic, schema, columns)
             charts["projections"], charts["explained"] = _projections(real, synthetic, schema)
     return {
         "title": summary.get("title") or f"Synthetic {what}" + (f" for {schema.target}" if schema.target else ""),
@@ -224,42 +214,9 @@ def _folds(effect: Mapping[str, Any]) -> str:
     return "this split" if not folds else f"{folds} folds" + (f", {repeats} times" if repeats > 1 else "")
 
 
-def _thin(table: pa.Table, name: str) -> pa.Table:
-    if len(table) <= MAX_ROWS:
-        return table
-    rows = seeding.numpy_rng(0, "report", name).choice(len(table), MAX_ROWS, replace=False)
-    return table.take(np.sort(rows))
-
-
-def _columns(
-    real: pa.Table, synthetic: pa.Table, schema: TableSchema, ordered: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Draw the most different columns; the real rows are weighed to have the synthetic ones' mix of classes."""
-    real, synthetic = _thin(real, "real"), _thin(synthetic, "synthetic")
-    by_name = {c.name: c for c in schema.columns if c.kind != "identifier"}
-    figures = {row["name"]: row for row in ordered}
-    made = schema.label_codes(synthetic)
-    alike = np.isin(schema.label_codes(real), made)
-    real = real.filter(pa.array(alike)) if alike.any() else real
-    codes = schema.label_codes(real)
-    share = np.bincount(made, minlength=schema.n_classes) / np.maximum(
-        1, np.bincount(codes, minlength=schema.n_classes)
-    )
-    weights = share[codes] if share[codes].sum() > 0 else np.ones(len(codes))
-    names = [name for name in [*figures, *(n for n in by_name if n not in figures)] if name in by_name][:MAX_PANELS]
-    return [
-        {
-            "name": name,
-            "figures": figures.get(name),
-            "chart": column_chart(by_name[name], real[name], synthetic[name], weights, f"column{i}"),
-        }
-        for i, name in enumerate(names)
-    ]
-
-
 def _projections(real: pa.Table, synthetic: pa.Table, schema: TableSchema) -> tuple[list[dict[str, Any]], float | None]:
     """Project both on the two main directions of the real rows, a panel a class with synthetic rows."""
-    real, synthetic = _thin(real, "real"), _thin(synthetic, "synthetic")
+    real, synthetic = thin(real, "real"), thin(synthetic, "synthetic")
     space = MetricSpace.fit(real, schema)
     points = space.points(real)
     if points.shape[1] < 2 or len(points) < 3 or not np.ptp(points, axis=0).any():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from uuid import UUID
 
@@ -31,8 +32,17 @@ def graph(flow_run: UUID) -> dict[str, list[str]]:
     with get_client(sync_client=True) as client:
         made = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run])))
     names = {task.id: task.name.partition("-")[0] for task in made}
-    waits = {names[task.id]: task.task_inputs.get("wait_for", []) for task in made}
-    return {name: sorted(names[source.id] for source in sources) for name, sources in waits.items()}
+    given = {names[task.id]: [one for name in task.task_inputs.values() for one in name] for task in made}
+    return {
+        name: sorted({names[one.id] for one in ones if one.input_type == "task_run"}) for name, ones in given.items()
+    }
+
+
+def states(flow_run: UUID) -> dict[str, str]:
+    """Return task -> the name of its final state."""
+    with get_client(sync_client=True) as client:
+        made = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run])))
+    return {task.name.partition("-")[0]: task.state_name for task in made}
 
 
 def test_a_table_goes_in_and_parquet_a_report_and_a_named_state_come_out(request_: AugmentRequest, table: Path) -> None:
@@ -55,8 +65,34 @@ def test_a_table_goes_in_and_parquet_a_report_and_a_named_state_come_out(request
     assert all("read" in steps[name] for name in ("choose", "check", "train"))
     assert {"choose", "train"} <= set(steps["sample"]) and "sample" in steps["report"]
 
-    again = augment(request_)
+    state = augment(request_, return_state=True)
+    again = state.result()
+    made = again["data"].pop("made")
+    assert made == list(tasks.MADE.values()) and result["data"].pop("made") == []
     assert again == result, "the same words return what is there"
+    names = states(state.state_details.flow_run_id)
+    assert names.pop("read") == "Completed" and set(names.values()) == {"Cached"}
+    shutil.rmtree(Path(result["synthesizer"]["path"]))
+    names = states(augment(request_, return_state=True).state_details.flow_run_id)
+    assert names["train"] == "Completed" and names["sample"] == "Cached", "what was removed is made again, no more"
+    assert Path(result["synthesizer"]["path"]).is_dir()
+
+
+def test_a_changed_option_recomputes_what_depends_on_it_and_nothing_else(
+    request_: AugmentRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    beside = request_.model_copy(update={"out": None, "publish_to": str(tmp_path / "store"), "publish": "never"})
+    first = augment(beside)
+    weights = Path(first["synthesizer"]["path"]) / "weights.safetensors"
+    more = beside.model_copy(update={"sampling_strategy": {"rare": 30}})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks.steps, "fit_rows", lambda *_, **__: pytest.fail("the generator was trained again"))
+        second = augment(more)
+    assert second["synthetic"]["rows"] == 15
+    copy = Path(second["synthesizer"]["path"]) / "weights.safetensors"
+    assert copy != weights and copy.read_bytes() == weights.read_bytes()
+    third = augment(beside.model_copy(update={"random_state": 1}))
+    assert (Path(third["synthesizer"]["path"]) / "weights.safetensors").read_bytes() != weights.read_bytes()
 
 
 def test_bad_input_ends_in_a_named_state_with_the_sentence_that_says_what_to_do(

@@ -48,17 +48,25 @@ def test_what_deserves_a_look_is_logged(
 
 
 def test_data_that_change_while_a_run_goes_on_are_refused(table: Path, request_: AugmentRequest) -> None:
-    tasks.read.fn(request_)
+    data = tasks.read.fn(request_)
     frame = pd.read_csv(table)
     frame.loc[0, "count"] += 1
     frame.to_csv(table, index=False)
     with pytest.raises(OutputError, match="differs in data"):
-        tasks.choose.fn(request_)
+        tasks.choose.fn(request_, data)
+    beside = request_.model_copy(update={"out": None, "publish_to": f"{request_.out}-store"})
+    data = tasks.read.fn(beside)
+    frame.to_csv(table, index=False)
+    assert tasks.choose.fn(beside, data)["rows"] == {"rare": 10}
+    frame.loc[0, "count"] += 1
+    frame.to_csv(table, index=False)
+    with pytest.raises(OutputError, match="changed while the run was under way"):
+        tasks.choose.fn(beside, data)
 
 
 def test_choosing_answers_with_the_rows_to_add(request_: AugmentRequest) -> None:
-    assert tasks.choose.fn(request_) == {"rows": {"rare": 10}, "reason": "as asked"}
+    assert tasks.choose.fn(request_, tasks.read.fn(request_)) == {"rows": {"rare": 10}, "reason": "as asked"}
 
 
 def test_no_check_is_none(request_: AugmentRequest) -> None:
-    assert tasks.check.fn(request_) is None
+    assert tasks.check.fn(request_, tasks.read.fn(request_)) is None

@@ -47,7 +47,7 @@ def policy(source, candidates=(NONE, ALL), rows_of=None):
     given = []
 
     class Fake(Policy):
-        def fit_many(self, tables, schema, seeds, *, device="auto", progress=None):
+        def fit_many(self, tables, schema, seeds, *, device="auto", progress=None, checkpoint=None):
             given.append(list(tables))
             return [Stub(source if source is not None else table, schema) for table in tables]
 

@@ -160,7 +160,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(
             raise KeyboardInterrupt
         return take(*arguments)
 
-    monkeypatch.setattr(fitting, "train", lambda *a, **k: write(*a, **k, checkpoint_every=4))
+    monkeypatch.setattr(fitting, "train", lambda *a, **k: write(*a, **k, checkpoint_seconds=0))
     monkeypatch.setattr(trainer, "_take", dying)
     with pytest.raises(KeyboardInterrupt):
         fit(name, seed=1, checkpoint=tmp_path / "checkpoint")
