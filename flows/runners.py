@@ -7,6 +7,8 @@ environment, which a deployment sets as a job variable:
 The nodes of a Ray cluster need this package and Prefect: installed there, or on the ``PYTHONPATH`` with which
 ``ray start`` was called, or sent with the job: ``GANAUG_RAY_RUNTIME_ENV='{"working_dir": "."}'``, which is Ray's
 ``runtime_env`` as JSON. They must reach the Prefect API of the run, and its data and results by the same paths or URLs.
+
+Processes and Ray want a server, named by PREFECT_API_URL: without one every process starts its own, for 10 to 30 s.
 """
 
 from __future__ import annotations

@@ -7,10 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ganaug.errors import ArtefactError
 from ganaug.evaluate.arms import TUNED
 from ganaug.evaluate.budget import Work, cut_to
 from ganaug.evaluate.kept import Keeping
-from ganaug.evaluate.measured import Measured
+from ganaug.evaluate.measured import Generators, Measured
 from ganaug.evaluate.plan import Fold, Plan
 from ganaug.evaluate.protocol import Protocol
 from ganaug.learners import Job
@@ -69,8 +70,7 @@ class Check:
         self.protocol.measured = Measured(left_out=dict(left_out))
         generators = None
         if self.trains:
-            checkpoint = None if keeping is None else keeping.shelf.checkpoint(repeat)
-            generators = self.protocol.fit_generators(self._folds(repeat), self.plan, checkpoint=checkpoint)
+            generators = self._generators(repeat, keeping)
             count = len(generators.by_key)
             logger.info("effect check: %d generators in %.1f s", count, generators.seconds)
             if budget is not None and repeat == 0:
@@ -80,6 +80,19 @@ class Check:
         if keeping is not None:
             keeping.write(repeat, self.protocol.measured)
         return self.protocol.measured
+
+    def _generators(self, repeat: int, keeping: Keeping | None) -> Generators:
+        """Train the generators of a repeat, from where they were; a checkpoint that is not theirs goes."""
+        folds = self._folds(repeat)
+        if keeping is None:
+            return self.protocol.fit_generators(folds, self.plan)
+        checkpoint = keeping.shelf.checkpoint(repeat)
+        try:
+            return self.protocol.fit_generators(folds, self.plan, checkpoint=checkpoint)
+        except ArtefactError as error:
+            logger.warning("%s; the training starts over", str(error).partition("; ")[0])
+            keeping.shelf.discard(repeat)
+            return self.protocol.fit_generators(folds, self.plan, checkpoint=checkpoint)
 
     def _elapsed(self) -> float:
         return time.perf_counter() - self.started

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ganaug.evaluate.measured import Measured
-from ganaug.runs import RunFolder
+from ganaug.runs import RunFolder, told
 
 __all__ = ["FolderShelf", "Keeping", "Shelf"]
 
@@ -30,6 +30,10 @@ class Shelf(Protocol):
         """Return the file in which the training of that repeat's generators keeps where it is, or None."""
         ...
 
+    def discard(self, number: int) -> None:
+        """Remove that file, whose training is done, or another one."""
+        ...
+
 
 @dataclass(frozen=True)
 class FolderShelf:
@@ -45,15 +49,24 @@ class FolderShelf:
     def write(self, number: int, part: dict[str, Any]) -> None:
         """Keep ``part``; its generators are not needed any more."""
         self.folder.write_json(f"check-{number:02d}.json", part)
-        self.folder.drop(f"check-{number:02d}.safetensors")
+        self.discard(number)
 
     def checkpoint(self, number: int) -> Path | str:
         """Return the checkpoint's path or URL."""
         return self.folder.place_of(f"check-{number:02d}.safetensors")
 
+    def discard(self, number: int) -> None:
+        """Remove the checkpoint, which may be several files."""
+        from ganaug import checkpoint  # here, so that whoever keeps nothing does not wait for torch
+
+        with told(self.folder.path):
+            checkpoint.remove(self.checkpoint(number))
+
     def clear(self) -> None:
         """Remove everything that was kept."""
-        for path in self.folder.path.glob("check-*"):
+        for path in sorted(self.folder.path.glob("check-*")):
+            if path.suffix == ".json":
+                self.discard(int(path.stem.removeprefix("check-")))
             self.folder.drop(path.name)
 
 

@@ -9,10 +9,13 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from ganaug import augment
 from ganaug.errors import ArtefactError, ConfigError
 from ganaug.evaluate import combine_parts, measure_effect, measure_part, plan, plan_parts
 from ganaug.evaluate.measured import Measured
+from ganaug.evaluate.protocol import Protocol
 from ganaug.policy import Candidate, GanAugmenter, Policy
+from ganaug.runs import RunFolder
 from ganaug.threads import one_thread
 from ganaug.variants import anchored
 from tests.evaluate.augmenters import noise
@@ -42,16 +45,15 @@ def sent(value):
 
 @pytest.fixture(autouse=True)
 def few_repeats(monkeypatch):
-    monkeypatch.setitem(
-        plan.DEPTHS, "thorough", replace(plan.DEPTHS["thorough"], scarce_repeats=4, inner_folds=2, generator_seeds=2)
-    )
+    small = {"folds": 2, "scarce_repeats": 4, "inner_folds": 2, "generator_seeds": 2}
+    monkeypatch.setitem(plan.DEPTHS, "thorough", replace(plan.DEPTHS["thorough"], **small))
 
 
 class Shelf:
     """Keeps parts in memory, and dies while it is asked to keep the one called ``fatal``."""
 
     def __init__(self, fatal=None):
-        self.kept, self.fatal = {}, fatal
+        self.kept, self.fatal, self.discarded = {}, fatal, []
 
     def read(self, number):
         return self.kept.get(number)
@@ -63,6 +65,9 @@ class Shelf:
 
     def checkpoint(self, number):
         return f"memory://{number}"
+
+    def discard(self, number):
+        self.discarded.append(number)
 
 
 @pytest.mark.parametrize("augmenter", [POLICY, GanAugmenter(variant=anchored.Config(steps=5)), noise, "smote"])
@@ -150,6 +155,44 @@ def test_a_killed_check_goes_on_after_the_last_finished_repeat():
     trained.clear()
     assert plain(measure_effect(frame, keeping=shelf, **options | {"augmenter": told})) == plain(undisturbed)
     assert trained == ["memory://2", "memory://3"]
+
+
+def test_a_checkpoint_of_another_training_goes():
+    class Strict(GanAugmenter):
+        def fit_many(self, tables, schema, seeds, *, checkpoint=None, **told):
+            if not shelf.discarded:
+                raise ArtefactError("it belongs to another training; delete it")
+            return super().fit_many(tables, schema, seeds, **told)
+
+    shelf = Shelf()
+    strict = Strict(variant=anchored.Config(steps=2))
+    options = OPTIONS | {"augmenter": strict, "arms": [], "cv": 2, "progress": False, "n_jobs": 1}
+    assert measure_effect(table(80), keeping=shelf, **options).n_splits == 2
+    assert shelf.discarded == [0]
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_within_its_check(tmp_path, monkeypatch):
+    asked = {"target": "y", "id_columns": [], "estimator": LogisticRegression(), "random_state": 0, "progress": False}
+    asked |= {"sampling_strategy": "auto", "variant": anchored.Config(steps=2), "check": "thorough"}
+    whole = augment(table(60), out=tmp_path / "whole", **asked)
+    write, checked = RunFolder.write_json, []
+
+    def dies(self, name, value):
+        if name == "check-02.json":
+            raise KeyboardInterrupt
+        write(self, name, value)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(RunFolder, "write_json", dies)
+        augment(table(60), out=tmp_path / "out", **asked)
+    assert sorted(path.name for path in (tmp_path / "out").glob("check-*.json")) == ["check-00.json", "check-01.json"]
+    fold = Protocol.run_fold
+    monkeypatch.setattr(Protocol, "run_fold", lambda self, f, *a: checked.append(f.repeat) or fold(self, f, *a))
+    again = augment(table(60), out=tmp_path / "out", **asked)
+    assert set(checked) == {2, 3}
+    assert plain(again.effect) == plain(whole.effect)
+    assert list((tmp_path / "out").glob("check-*")) == []
 
 
 def test_repeats_of_another_check_are_measured_again():

@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import task
 from prefect.client.orchestration import get_client
 from pydantic import ValidationError
 
@@ -133,8 +135,18 @@ def test_a_ray_cluster_of_two_nodes_gives_the_same(table: Path, tmp_path: Path, 
 def test_on_ray_tasks_ask_for_what_they_need(cluster: Where) -> None:
     from prefect_ray.context import RemoteOptionsContext
 
+    @task
+    def node(number: int) -> str:
+        import ray
+
+        time.sleep(1)
+        return ray.get_runtime_context().get_node_id()
+
     asked = {}
     with task_runner(cluster) as runner:
+        with requirements(runner, cluster, "cpu"):
+            nodes = [future.result() for future in runner.map(node, {"number": range(4)})]
+        assert len(set(nodes)) == 2
         for device in ("cpu", "auto", "cuda"):
             with requirements(runner, cluster.model_copy(update={"gpus_per_task": 0.5}), device):
                 asked[device] = RemoteOptionsContext.get().current_remote_options["num_gpus"]
