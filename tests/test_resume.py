@@ -135,12 +135,12 @@ def test_a_batch_that_the_memory_does_not_hold_is_taken_in_parts(
     share, tolerance = (0.95, 1e-4) if name == "wgan_gp" else (1, 1e-5)
     before, accumulate = fit(name), trainer._accumulate
 
-    def limited(state: Any, phase: Any, draw: Any, step: int, own: slice) -> Any:
+    def limited(state: Any, phase: Any, draw: Any, step: int, own: slice, rng_state: Any) -> Any:
         if (own.stop - own.start) > rows * state.parts:
             # As on a card: some parts may have been computed, and numbers drawn, before the memory is full.
-            accumulate(state, phase, draw, step, slice(own.start, own.start + state.parts))
+            accumulate(state, phase, draw, step, slice(own.start, own.start + state.parts), rng_state)
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        return accumulate(state, phase, draw, step, own)
+        return accumulate(state, phase, draw, step, own, rng_state)
 
     seen, update = [], diffaugment.Strength.update
     monkeypatch.setattr(diffaugment.Strength, "update", lambda s, *x: (seen.append(x[0].shape[1]), update(s, *x)))
