@@ -25,6 +25,7 @@ from ganaug.donors import find_donors
 from ganaug.errors import ArtefactError, DataWarning
 from ganaug.evaluate.effect import Effect, measure_effect
 from ganaug.evaluate.kept import FolderShelf
+from ganaug.files import inside
 from ganaug.image_files import unpublish
 from ganaug.image_schema import ImageSchema
 from ganaug.parquet import read_manifest, write_parquet
@@ -234,7 +235,7 @@ def read_rows(path: Path, rows: TableData) -> pa.Table:
         Files are missing or are not those that were written.
     """
     try:
-        files = [(path / entry["name"], entry["sha256"]) for entry in read_manifest(path).files]
+        files = [(inside(path, entry["name"]), entry["sha256"]) for entry in read_manifest(path).files]
         content = [file.read_bytes() for file, _ in files]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ArtefactError(

@@ -34,6 +34,9 @@ from ganaug.schema import TableSchema
 __all__ = ["FORMAT", "Synthesizer"]
 
 FORMAT = 1
+SPARE, DENSEST = 2**24, 20
+"""Numbers that the networks of an artefact may have, those that only training needs included: so many, and so many for
+each one that is stored."""
 
 
 @dataclass(kw_only=True, repr=False)
@@ -252,14 +255,17 @@ class Synthesizer:
             layout = layout_from_json(document["layout"])
             name = document["variant"]
             config = variants.config_from_json(name, document["config"])
+            source = variants.get(name).stored_source(config, layout, arrays["source"])
+            weights = {key: torch.from_numpy(value) for key, value in arrays["weights"].items()}
+            _require_room(name, config, layout, source, schema.n_classes, weights)
             return cls(
                 schema=schema,
                 encoder=encoder_from_state(document["encoder"], arrays["encoder"], schema),
                 layout=layout,
                 variant=name,
                 config=config,
-                weights={key: torch.from_numpy(value) for key, value in arrays["weights"].items()},
-                source=variants.get(name).stored_source(config, layout, arrays["source"]),
+                weights=weights,
+                source=source,
                 class_counts=np.array(document["class_counts"], np.int64),
                 provenance=document["provenance"],
                 history=document["history"],
@@ -287,6 +293,23 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes]:
     if hashlib.sha256(tensors).hexdigest() != document.get("weights_sha256"):
         raise ArtefactError(f"{path} is corrupt: weights.safetensors does not have the digest that was recorded")
     return document, tensors
+
+
+def _require_room(
+    name: str, config: Any, layout: AnyLayout, source: Source, n_classes: int, weights: Mapping[str, torch.Tensor]
+) -> None:
+    """Raise `ValueError` where networks are described that do not have the size of the ``weights`` that are there.
+
+    The networks of no member at all have every shape and take no memory.
+    """
+    gan = variants.get(name).build(config, layout, source, n_classes=n_classes, seeds=[])
+    kept = nn.ModuleDict({name: gan.networks[name] for name in gan.averaged}).state_dict()
+    if {key: value.shape[1:] for key, value in kept.items()} != {key: w.shape[1:] for key, w in weights.items()}:
+        raise ValueError("the weights do not belong to the networks that are described")
+    asked = sum(value.shape[1:].numel() for value in gan.networks.state_dict().values())
+    held = sum(w.numel() for w in weights.values())
+    if asked > SPARE + DENSEST * held:
+        raise ValueError(f"networks of {asked:,} numbers are described, beside weights of {held:,}")
 
 
 def _rechunk(tables: Iterator[pa.Table], chunk_rows: int) -> Iterator[pa.Table]:

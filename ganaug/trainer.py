@@ -245,15 +245,14 @@ def _differentiate(state: _State, phase: Phase, draw: Draw, step: int) -> tuple[
 
     Returns the mean loss ``(M,)`` and the parts, which hold what the loss has cached.
     """
-    own, split, begin = distributed.shard(draw.y.shape[1]), state.parts, draw.rng.get_state()
+    own, split, rng_state = distributed.shard(draw.y.shape[1]), state.parts, draw.rng.get_state()
     while True:
         try:
-            found = _accumulate(state, phase, draw, step, own)
+            found = _accumulate(state, phase, draw, step, own, rng_state)
             break
         except torch.OutOfMemoryError as error:
             reason = str(error).partition(". ")[0]  # nothing else is kept: the error holds what filled the memory
         _split_further(state, phase, own.stop - own.start, reason)
-        draw.rng.set_state(begin)
     if state.parts > split:
         _log.warning(
             "the memory of %s does not hold a batch of %d rows; from step %d on it is taken in %d parts, which is "
@@ -266,14 +265,17 @@ def _differentiate(state: _State, phase: Phase, draw: Draw, step: int) -> tuple[
     return found
 
 
-def _accumulate(state: _State, phase: Phase, draw: Draw, step: int, own: slice) -> tuple[torch.Tensor, list[Draw]]:
-    """Add up the losses and gradients of the parts of the rows ``own``."""
-    networks, n, begin = state.gan.networks, own.stop - own.start, draw.rng.get_state()
-    cuts = [own.start + k * n // state.parts for k in range(state.parts + 1)]
+def _accumulate(
+    state: _State, phase: Phase, draw: Draw, step: int, own: slice, rng_state: torch.Tensor
+) -> tuple[torch.Tensor, list[Draw]]:
+    """Add up the losses and gradients of the parts of the rows ``own``; see `_differentiate`."""
+    networks, n = state.gan.networks, own.stop - own.start
+    count = min(state.parts, n)
+    cuts = [own.start + k * n // count for k in range(count + 1)]
     state.optimisers[phase.name].zero_grad(set_to_none=True)
     loss, parts = torch.zeros(draw.y.shape[0], device=draw.y.device), []
     for first, last in itertools.pairwise(cuts):
-        draw.rng.set_state(begin)  # every part draws the numbers of the whole batch, and takes its own
+        draw.rng.set_state(rng_state)  # every part draws the numbers of the whole batch, and takes its own
         part, share = draw.part(slice(first, last)), (last - first) / n
         own_loss = phase.loss(networks, part).mean(1)
         total = own_loss.sum()

@@ -116,6 +116,17 @@ def test_train_then_sample_then_inspect(csv, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["rows"] == 35
 
 
+def test_train_goes_on_from_its_checkpoint(csv, tmp_path, capsys):
+    words = ("train", csv, "-t", "ill", "--checkpoint", tmp_path / "kept.safetensors", "--quiet")
+    assert quick(*words, "-o", tmp_path / "a") == 0
+    assert not (tmp_path / "kept.safetensors").exists(), "the generator is written"
+    (tmp_path / "kept.safetensors").write_bytes(b"half")
+    assert quick(*words, "-o", tmp_path / "b") == 0
+    assert "is not a readable checkpoint" in " ".join(capsys.readouterr().err.split())
+    whole, again = ((tmp_path / name / "weights.safetensors").read_bytes() for name in "ab")
+    assert whole == again
+
+
 def test_sample_takes_a_run_s_generator(csv, tmp_path):
     assert quick("augment", csv, "-t", "ill", "-o", tmp_path / "run", "--strategy", "auto", "--check", "none") == 0
     assert run("sample", tmp_path / "run", "-n", 7, "-o", tmp_path / "rows") == 0

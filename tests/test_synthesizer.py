@@ -200,6 +200,24 @@ def test_broken_artefacts_say_what_is_wrong(fitted: Synthesizer, tmp_path: Path)
         Synthesizer.load(folder)
 
 
+@pytest.mark.parametrize(
+    ("described", "said"),
+    [
+        ({"width": 10**9}, "the weights do not belong to the networks that are described"),
+        ({"noise": 10**9}, "the weights do not belong to the networks that are described"),
+        ({"depth": 10**9}, "depth must be from 1 to 100"),
+    ],
+)
+def test_an_artefact_that_asks_for_more_than_it_holds_is_refused_before_it_takes_memory(
+    fitted: Synthesizer, tmp_path: Path, described: dict[str, int], said: str
+) -> None:
+    folder = fitted.save(tmp_path / "s")
+    config = json.loads((folder / "synthesizer.json").read_text())["config"]
+    _edit(folder, config={**config, **described})
+    with pytest.raises(ArtefactError, match=said):
+        Synthesizer.load(folder)
+
+
 def test_save_replaces_a_synthesizer_and_nothing_else(fitted: Synthesizer, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")

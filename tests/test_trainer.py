@@ -323,6 +323,12 @@ def test_a_batch_that_the_memory_does_not_hold_is_split_and_comes_to_the_same(
     assert len(told) == 2 and "does not hold a batch of 8 rows; from step 0 on" in told[0], "once a batch size"
 
 
+def test_a_later_stage_of_smaller_batches_is_not_split_into_nothing() -> None:
+    gan = small_memory(fake_gan(steps=8), 1)
+    gan.stages = gan.stages[::-1]
+    assert all(torch.isfinite(v).all() for v in weights(train(gan, Points(), seed=0, device=CPU).networks).values())
+
+
 def test_a_row_that_the_memory_does_not_hold_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(TrainingError, match=r"single row .* 'critic' \(CUDA out of memory\); take smaller images"):
         train(small_memory(fake_gan(), 0), Points(), seed=0, device=CPU)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,10 @@ from ganaug.image_containers import array_images, frame_form, is_array, xy_form
 
 __all__ = ["is_xy", "npz_source", "xy_source"]
 
+FREE = 2**30
+"""Bytes that an array of an npz file may unpack to, however small it is packed."""
+DENSEST = 100
+"""How many times its packed size a larger one may have."""
 _PLAIN = (("images", "labels"), ("X", "y"), ("x", "y"))
 _SPLIT = ("{}_images", "{}_labels"), ("x_{}", "y_{}")
 
@@ -42,12 +48,13 @@ def xy_source(data: tuple, *, target: Hashable) -> Source:
 def npz_source(fetched: Fetched, name: str, *, where: str, target: Hashable, split: str | None) -> Source:
     """Read ``images`` and ``labels``, or those of one split, from a file."""
     try:
-        with np.load(fetched(name), allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DataError(f"{where} holds one array; save images and labels with numpy.savez")
+        path = fetched(name)
+        if not zipfile.is_zipfile(path):
+            raise DataError(f"{where} cannot be read as npz: it is no archive; save images and labels with numpy.savez")
+        with np.load(path, allow_pickle=False) as file:
             image_name, label_name = _names(file.files, where, split)
-            X = file[image_name]
-            y = file[label_name] if label_name in file.files else None
+            X = _array(file, image_name, where)
+            y = _array(file, label_name, where) if label_name in file.files else None
     except (OSError, EOFError, zipfile.BadZipFile, ValueError) as error:
         if isinstance(error, DataError):
             raise
@@ -68,6 +75,24 @@ def npz_source(fetched: Fetched, name: str, *, where: str, target: Hashable, spl
         container="pandas",
         form=frame_form("image", cell="struct", at=0, labels=form),
     )
+
+
+def _array(file: Any, name: str, where: str) -> np.ndarray:
+    """Read one array, when what its header promises is there; a header alone could ask for any amount of memory."""
+    entry = file.zip.getinfo(f"{name}.npy" if f"{name}.npy" in file.zip.namelist() else name)
+    if entry.file_size > max(FREE, DENSEST * entry.compress_size):
+        raise DataError(
+            f"{where} would unpack {name!r} from {entry.compress_size:,} to {entry.file_size:,} bytes, which no images "
+            "do; save it with numpy.savez, without compression, if it is what you want"
+        )
+    with file.zip.open(entry) as stream:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+        held = entry.file_size - stream.tell()
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize != held:
+        raise DataError(f"{where} promises {name!r} as {shape} of {dtype}, however it holds {held:,} bytes")
+    return file[name]
 
 
 def _names(found: list[str], where: str, split: str | None) -> tuple[str, str]:

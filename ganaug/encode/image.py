@@ -14,6 +14,9 @@ from ganaug.image_schema import ImageSchema
 
 __all__ = ["ImageEncoder", "ImageLayout"]
 
+MAX_SIDE = 4096
+"""Pixels of a side that an artefact may ask for."""
+
 
 @dataclass(frozen=True)
 class ImageLayout:
@@ -29,8 +32,13 @@ class ImageLayout:
 
     @classmethod
     def from_json(cls, d: dict[str, Any]) -> ImageLayout:
-        """Undo `to_json`."""
-        return cls(int(d["channels"]), int(d["height"]), int(d["width"]))
+        """Undo `to_json`; raise ValueError where no image can be so large."""
+        layout = cls(int(d["channels"]), int(d["height"]), int(d["width"]))
+        if not (1 <= layout.channels <= 4 and min(layout.height, layout.width) >= 1):
+            raise ValueError(f"images of {layout} are described")
+        if max(layout.height, layout.width) > MAX_SIDE:
+            raise ValueError(f"images of {layout} are described, however {MAX_SIDE} pixels a side are the most")
+        return layout
 
 
 class ImageEncoder:

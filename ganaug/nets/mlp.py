@@ -9,6 +9,9 @@ from ganaug.nets.blocks import MemberLinear
 
 __all__ = ["Trunk"]
 
+MAX_DEPTH = 100
+"""Without normalisation deeper trunks do not train; an artefact that asks for millions of layers is refused."""
+
 
 class Trunk(nn.Module):
     """``depth`` layers of ``width`` units with leaky rectifiers; layers after the first are residual.
@@ -18,8 +21,8 @@ class Trunk(nn.Module):
 
     def __init__(self, members: int, n_in: int, width: int, depth: int) -> None:
         super().__init__()
-        if depth < 1:
-            raise ValueError(f"depth must be at least 1, however: {depth=}")
+        if not 1 <= depth <= MAX_DEPTH:
+            raise ValueError(f"depth must be from 1 to {MAX_DEPTH}, however: {depth=}")
         self.first = MemberLinear(members, n_in, width)
         self.rest = nn.ModuleList(MemberLinear(members, width, width) for _ in range(depth - 1))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from ganaug.data import read_images
+from ganaug.data import image_arrays, read_images
 from ganaug.errors import DataError, DataWarning
 
 IMAGES = np.random.default_rng(2).integers(0, 256, (8, 16, 16, 3), np.uint8)
@@ -286,3 +287,30 @@ def test_numbers_that_are_no_pixels(low: float, high: float, dtype: str) -> None
         rf"pixels must be levels from 0 to 255.*, however X \({dtype}\) goes from {low:g} to {high:g}; scale it",
     )
     refuses((X.astype(str), None), "pixels must be numbers")
+
+
+def npy(shape: tuple[int, ...], content: bytes, dtype: str = "|u1") -> bytes:
+    """Return an array file whose header says what it likes."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return file.getvalue() + content
+
+
+@pytest.mark.parametrize("shape", [(2**40, 8, 8), (3, 8, 8), (5, 8, 8), (-1, 8, 8)])
+def test_an_npz_whose_header_promises_other_than_it_holds(shape: tuple[int, ...], tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        archive.writestr("images.npy", npy(shape, bytes(4 * 64)))
+    refuses(tmp_path / "t.npz", r"promises 'images' as \(.*\) of uint8, however it holds 256 bytes")
+
+
+def test_an_npz_that_unpacks_to_far_more_than_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_arrays, "FREE", 2**16)
+    np.savez_compressed(tmp_path / "t.npz", images=np.zeros((2000, 8, 8), np.uint8))
+    refuses(tmp_path / "t.npz", r"would unpack 'images' from [\d,]+ to 128,128 bytes, which no images do")
+    monkeypatch.setattr(image_arrays, "FREE", 2**20)
+    assert len(read_images(tmp_path / "t.npz").table) == 2000
+
+
+def test_an_npz_that_is_one_array(tmp_path: Path) -> None:
+    (tmp_path / "t.npz").write_bytes(npy((2**40, 8, 8), b""))
+    refuses(tmp_path / "t.npz", r"cannot be read as npz: it is no archive; save images and labels with numpy.savez")
