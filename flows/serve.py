@@ -25,13 +25,14 @@ def deployments(path: Path = FILE) -> list[RunnerDeployment]:
 
 def _deployment(described: dict[str, Any], root: Path) -> RunnerDeployment:
     flow = load_flow_from_entrypoint(str(root / described["entrypoint"]))
-    return flow.to_deployment(
+    made: Any = flow.to_deployment(
         name=described["name"],
         description=described["description"],
         tags=described["tags"],
         parameters=described["parameters"],
         schedules=[_schedule(one) for one in described.get("schedules", [])],
     )
+    return made
 
 
 def _schedule(described: dict[str, Any]) -> Schedule:

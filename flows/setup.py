@@ -16,10 +16,10 @@ from typing import Annotated, Any
 import typer
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
-from prefect.states import StateType
 from prefect.workers.base import BaseWorker
 
 from flows.credentials import StorageCredentials
@@ -111,14 +111,14 @@ def make_automation(client: SyncPrefectClient) -> str:
     trigger = EventTrigger(
         after={"prefect.flow-run.heartbeat"},
         expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{end}" for end in ENDS)},
-        match={"prefect.resource.id": ["prefect.flow-run.*"]},  # type: ignore[arg-type]
+        match={"prefect.resource.id": ["prefect.flow-run.*"]},
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,
         within=SILENCE,
     )
     message = f"run again to go on from where it was: no sign of life for {SILENCE.seconds} s, its worker is gone"
-    action = ChangeFlowRunState(state=StateType.CRASHED, message=message)
+    action = ChangeFlowRunState(name=None, state=StateType.CRASHED, message=message, force=False)
     client.create_automation(AutomationCore(name=GONE, trigger=trigger, actions=[action]))
     return f"automation {GONE!r} made"
 
