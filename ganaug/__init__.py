@@ -5,6 +5,7 @@ and `GANSampler`. The modules, in the order in which data take their way through
 
 - `seeding`, `errors`, `progress`, `device`, `distributed`: named random streams; what can be wrong; what a wait looks
   like; where networks run, and on how many processes
+- `files`: written whole or not at all, and found inside their folder only
 - `arrays`, `frames`, `containers`, `stacking`: from what users hold to one Arrow table, and back
 - `schema`: what one row is; JSON and back
 - `data`: tables from pandas, Arrow, CSV and Parquet; splits; balanced batches; fingerprints
