@@ -24,6 +24,8 @@ DEFAULTS: dict[str, str] = {
     "PREFECT_SERVER_CONCURRENCY_MAXIMUM_CONCURRENCY_SLOT_WAIT_SECONDS": "3",
     # The worker: a scheduled run starts within 3 s, not 10.
     "PREFECT_WORKER_QUERY_SECONDS": "3",
+    # The worker: a cancelled run is noticed within 3 s, not 10.
+    "PREFECT_RUNNER_POLL_FREQUENCY": "3",
     # The run: a sign of life every 30 s, by whose absence a run is noticed whose worker is gone.
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     # What the library logs appears in the run's log.
