@@ -134,11 +134,12 @@ def test_reading_answers_with_counts_and_logs_size_and_what_was_left_out(
     assert json.loads((images.parent / "out" / "run.json").read_text())["request"]["images"]["size"] == [9, 10]
 
 
+@pytest.mark.usefixtures("server")
 def test_images_that_change_while_a_run_goes_on_are_refused(images: Path) -> None:
-    tasks.read.fn(ask(images))
+    data = tasks.read.fn(ask(images))
     Image.fromarray(255 - X[0, ..., 0]).save(next(iter(sorted((images / "two").iterdir()))))
     with pytest.raises(ValueError, match="differs in data"):
-        tasks.choose.fn(ask(images))
+        tasks.choose.fn(ask(images), data)
 
 
 def test_the_shell_asks_for_images_in_the_words_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
