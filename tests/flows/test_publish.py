@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from prefect.client.orchestration import get_client
+from sklearn.linear_model import LogisticRegression
 
 from flows import tasks
 from flows.augment import augment
@@ -34,6 +35,7 @@ def verdict(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
 
     def measured(*args: Any, **options: Any) -> Any:
         options |= {"arms": ["class_weights"], "augmenter": "random_oversampling", "cv": 2, "depth": "quick"}
+        options |= {"estimator": LogisticRegression()}
         return replace(real(*args, **options), verdict=word, sentence=f"It {word}.")
 
     monkeypatch.setattr("ganaug.steps.measure_effect", measured)
