@@ -20,7 +20,7 @@ from ganaug.image_schema import ImageSchema
 from ganaug.plans import fit_rows
 from ganaug.progress import silent
 from ganaug.report import write_report
-from ganaug.request import versions
+from ganaug.request import keys_of, versions
 from ganaug.runs import RunFolder, new_folder, told
 from ganaug.stacking import length, stack
 from ganaug.steps import Run
@@ -78,7 +78,8 @@ class Augmentation:
         """
         described = self.run.request.describe(self.run.rows)
         with new_folder(folder) as scratch:
-            place = RunFolder.open(scratch, request=described, seed=self.run.seed, versions=versions())
+            keys = keys_of(described, self.run.seed)
+            place = RunFolder.open(scratch, request=described, seed=self.run.seed, versions=versions(), keys=keys)
             finish(replace(self.run, folder=place, results=dict(self.run.results)))
         return Path(folder)
 

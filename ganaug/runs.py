@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ganaug import storage
 from ganaug.donors import Donor
 from ganaug.errors import OutputError
 from ganaug.files import filling, sync
+from ganaug.lock import FolderLock
 from ganaug.mirror import Mirror
 from ganaug.storage import SCRATCH
 
@@ -126,7 +123,7 @@ class RunFolder:
     """
 
     def __init__(
-        self, path: Path, record: dict[str, Any], *, mirror: Mirror | None = None, lock: FileLock | None = None
+        self, path: Path, record: dict[str, Any], *, mirror: Mirror | None = None, lock: FolderLock | None = None
     ) -> None:
         self.path = path
         self.record = record
@@ -160,21 +157,22 @@ class RunFolder:
             The folder cannot be written to, holds something else, or another process is at work in it.
         """
         mirror = Mirror(os.fspath(path)) if storage.is_url(os.fspath(path)) else None
-        lock = _locked(local_path(path) if mirror is None else mirror.local)
-        folder = local_path(path) if mirror is None else mirror.pull()
+        folder = local_path(path) if mirror is None else mirror.local
         request = json.loads(json.dumps(request))
+        if mirror is None and not (folder / RECORD).is_file():
+            check_new_folder(folder)
+        with told(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FolderLock.take(folder)
+            if mirror is not None:
+                mirror.pull()
+            _sweep(folder)
         if (folder / RECORD).is_file():
             run = cls(folder, read_record(folder), mirror=mirror, lock=lock)
             run._require_same(request, versions)
-            with told(folder):
-                _sweep(folder)
             if run.finished:
                 lock.release()
             return run
-        check_new_folder(folder)
-        with told(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            _sweep(folder)
         record = {"format": FORMAT, "state": "unfinished", "request": request, "seed": seed, "versions": dict(versions)}
         record |= {"keys": dict(keys or {})}
         run = cls(folder, record, mirror=mirror, lock=lock)
@@ -266,7 +264,7 @@ class RunFolder:
         self.record = {**self.record, "state": "finished"}
         self.write_json(RECORD, self.record)
         if self._lock is not None:
-            self._lock.release(force=True)
+            self._lock.release()
 
     def _require_same(self, request: Mapping[str, Any], versions: Mapping[str, str]) -> None:
         differing = sorted(
@@ -351,22 +349,6 @@ def _probe(folder: Path) -> None:
         scratch = _scratch(place)
     scratch.touch(exist_ok=False)
     scratch.unlink()
-
-
-def _locked(folder: Path) -> FileLock:
-    """Take the lock of a folder; it is free again when it is released, or when its holder is gone, killed or not.
-
-    The lock's file lies among temporary ones: a run's folder holds results, and need not be on this machine.
-    """
-    name = hashlib.sha256(f"{Path.home()}:{folder}".encode()).hexdigest()[:20]
-    lock = FileLock(Path(tempfile.gettempdir()) / f"ganaug-{name}.lock", timeout=0, is_singleton=True)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise OutputError(
-            f"another process is at work in {str(folder)!r}; wait until it ends, or give another folder"
-        ) from error
-    return lock
 
 
 def _scratch(folder: Path) -> Path:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -112,3 +114,22 @@ def test_a_new_folder_that_fails_leaves_nothing(tmp_path):
 def test_told_leaves_other_errors_alone():
     with pytest.raises(KeyError), told("anywhere"):
         raise KeyError("a bug")
+
+
+def test_one_process_at_a_time_works_in_a_folder_and_a_kill_gives_it_back(tmp_path):
+    code = (
+        "import sys, time\n"
+        "from ganaug.runs import RunFolder\n"
+        "run = RunFolder.open(sys.argv[1], request={}, seed=0, versions={'ganaug': '0'})\n"
+        "print('open', flush=True); time.sleep(60)\n"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None and other.stdout.readline() == "open\n"
+    with pytest.raises(OutputError, match="another process is at work in"):
+        open_run(tmp_path / "run", request={}, versions={"ganaug": "0"})
+    other.kill()
+    other.wait()
+    run = open_run(tmp_path / "run", request={}, versions={"ganaug": "0"})
+    again = open_run(tmp_path / "run", request={}, versions={"ganaug": "0"})
+    assert run.seed == again.seed == 0, "the same process may open it twice"
+    assert sorted(os.listdir(tmp_path / "run")) == ["run.json"]

@@ -57,7 +57,8 @@ def events(*names: str) -> list[Any]:
     """Wait until the server has an event of each of ``names``, and return them."""
     for _ in range(100):
         with get_client(sync_client=True) as client:
-            found = client.read_events(EventFilter(event=EventNameFilter(name=list(names))), limit=50).events
+            seen = client.read_events(EventFilter(event=EventNameFilter(name=list(names))), limit=50).events
+        found = [event for event in seen if event.resource.id == "s3://bucket/rare"]  # other tests have runs, too
         if {event.event for event in found} >= set(names):
             return found
         time.sleep(0.1)

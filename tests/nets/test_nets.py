@@ -72,5 +72,5 @@ def test_one_hot_hides_values_of_spikes_and_missing_cells() -> None:
 
 
 def test_depth_must_be_positive() -> None:
-    with pytest.raises(ValueError, match="depth must be at least 1, however: depth=0"):
+    with pytest.raises(ValueError, match="depth must be from 1 to 100, however: depth=0"):
         ConditionalMLP(1, 1, 1, n_classes=1, width=4, depth=0)
