@@ -1,63 +1,71 @@
-"""Which runs a place has seen, in ``runs/history.json``: the last one to compare with, and the old ones to remove."""
+"""The runs of a place, in ``runs/``: the last one, to compare with, and the old ones, to remove."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ganaug import storage
 from ganaug.errors import ArtefactError
 from ganaug.storage import join
 
-__all__ = ["History"]
+__all__ = ["ABANDONED", "expire", "last_run", "remember"]
 
-FILE = "history.json"
+FILE = "last.json"
 FORMAT = 1
+ABANDONED = timedelta(days=7)
+"""Age from which an unfinished run counts as given up."""
+_NAME = re.compile(r"[0-9a-f]{12}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class History:
-    """The runs in a folder or URL, by the names of their folders."""
+def last_run(runs: str) -> str | None:
+    """Return the name of the run in the folder or URL ``runs`` that finished last; None where none has.
 
-    begun: tuple[str, ...] = ()
-    """In the order in which they were begun last."""
-    finished: str | None = None
-    """The run that finished last."""
+    Raises
+    ------
+    ArtefactError
+        The file that says so is damaged, or of a newer format.
+    """
+    content = storage.read_bytes(join(runs, FILE))
+    if content is None:
+        return None
+    try:
+        value: Any = json.loads(content)
+        version, name = int(value["format"]), str(value["run"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(f"{join(runs, FILE)!r} is damaged ({error}); delete it to start anew") from error
+    if version > FORMAT:
+        raise ArtefactError(f"{join(runs, FILE)!r} is of format {version}, newer than {FORMAT}; update ganaug")
+    if not _NAME.fullmatch(name):
+        raise ArtefactError(f"{join(runs, FILE)!r} names {name!r}, which is no run; delete it to start anew")
+    return name
 
-    @classmethod
-    def read(cls, runs: str) -> History:
-        """Read what is known of ``runs``; nothing is, where nothing was written.
 
-        Raises
-        ------
-        ArtefactError
-            The file is damaged, or of a newer format.
-        """
-        content = storage.read_bytes(join(runs, FILE))
-        if content is None:
-            return cls()
-        try:
-            value: Any = json.loads(content)
-            version, begun, finished = value["format"], [str(name) for name in value["begun"]], value["finished"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ArtefactError(f"{join(runs, FILE)!r} is damaged ({error}); delete it to start anew") from error
-        if version > FORMAT:
-            raise ArtefactError(f"{join(runs, FILE)!r} is of format {version}, newer than {FORMAT}; update ganaug")
-        return cls(begun=tuple(begun), finished=finished)
+def remember(runs: str, name: str) -> None:
+    """Write down that the run ``name`` finished last."""
+    storage.atomic_write(join(runs, FILE), json.dumps({"format": FORMAT, "run": name}).encode())
 
-    def begin(self, runs: str, name: str) -> History:
-        """Write down that the run ``name`` begins."""
-        return History(begun=(*(n for n in self.begun if n != name), name), finished=self.finished)._write(runs)
 
-    def finish(self, runs: str, name: str, *, keep: int) -> History:
-        """Write down that the run ``name`` is finished, and remove all but the ``keep`` that were begun last."""
-        gone = [n for n in self.begun[:-keep] if n != name]
-        for old in gone:
-            storage.delete(join(runs, old))
-        return History(begun=tuple(n for n in self.begun if n not in gone), finished=name)._write(runs)
+def expire(runs: str, name: str, *, keep: int) -> list[str]:
+    """Remove all but the ``keep`` newest finished runs, and those given up; never ``name``. Return what was removed."""
+    files, path = storage.filesystem(runs)
+    found: list[tuple[datetime, str, bool]] = []
+    with storage.storage_errors(runs):
+        for record in files.glob(f"{path}/*/run.json"):
+            other = record.split("/")[-2]
+            if other != name and _NAME.fullmatch(other):
+                finished = json.loads(files.cat_file(record)).get("state") == "finished"
+                found.append((_aware(files.modified(record)), other, finished))
+    done = sorted((entry for entry in found if entry[2]), reverse=True)[keep - 1 :]
+    given_up = [entry for entry in found if not entry[2] and entry[0] < datetime.now(UTC) - ABANDONED]
+    gone = [other for _, other, _ in (*done, *given_up)]
+    for other in gone:
+        storage.delete(join(runs, other), files=["run.json"])  # first: what is left is then no run to anybody
+        storage.delete(join(runs, other))
+    return gone
 
-    def _write(self, runs: str) -> History:
-        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
-        storage.atomic_write(join(runs, FILE), text.encode())
-        return self
+
+def _aware(when: datetime) -> datetime:
+    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)

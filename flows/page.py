@@ -104,6 +104,10 @@ class PageProgress:
             if known.percent() < 100 or not known.shown:
                 known.total = known.done
                 self._tell(work, known, self._clock())
+        self.close()
+
+    def close(self) -> None:
+        """Let the server go; what is not done stays as it was shown."""
         self._artifacts.close()
 
     def _tell(self, work: str, known: _Work, now: float) -> None:

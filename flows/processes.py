@@ -7,16 +7,22 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
+from collections.abc import Mapping
 
 import fsspec.config
 
 from flows.parameters import AugmentRequest
 from ganaug.errors import ConfigError, TrainingError
+from ganaug.orphans import MASTER
 from ganaug.steps import Run
 from ganaug.storage import SCRATCH
 
 __all__ = ["processes", "train_together"]
+
+PATIENCE = 20.0
+"""Seconds that the launcher has to end its processes."""
 
 
 def processes() -> int:
@@ -54,11 +60,29 @@ def train_together(run: Run, request: AugmentRequest, count: int) -> None:
     train += ["--skip-unreadable"] * request.skip_unreadable
     secrets = {f"FSSPEC_{protocol.upper()}": json.dumps(options) for protocol, options in fsspec.config.conf.items()}
     try:
-        done = subprocess.run(launch + train, env=os.environ | secrets, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            said = next((line for line in done.stderr.splitlines() if line.startswith("error:")), done.stderr[-2000:])
+        status, text = _run(launch + train, os.environ | secrets | {MASTER: str(os.getpid())})
+        if status != 0:
+            said = next((line for line in text.splitlines() if line.startswith("error:")), text[-2000:])
             raise TrainingError(f"the {count} processes that trained together failed: {said.removeprefix('error: ')}")
         os.replace(scratch, folder.path / "synthesizer")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     folder.keep("synthesizer")
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> tuple[int, str]:
+    """Run ``command``, and return its status and what it said on standard error; it ends when we are stopped."""
+    with tempfile.TemporaryFile("w+") as said:
+        launcher = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
+        try:
+            status = launcher.wait()
+        except BaseException:
+            # A launcher that is asked to end ends its processes; one that is killed does not.
+            launcher.terminate()
+            try:
+                launcher.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                launcher.kill()
+            raise
+        said.seek(0)
+        return status, said.read()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 from prefect import serve
-from prefect.client.schemas.schedules import construct_schedule
+from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.deployments.runner import RunnerDeployment
 from prefect.flows import load_flow_from_entrypoint
-from prefect.schedules import Schedule
+from prefect.schedules import Cron, Interval, Schedule
 
 __all__ = ["deployments", "main"]
 
@@ -25,20 +26,23 @@ def deployments(path: Path = FILE) -> list[RunnerDeployment]:
 
 def _deployment(described: dict[str, Any], root: Path) -> RunnerDeployment:
     flow = load_flow_from_entrypoint(str(root / described["entrypoint"]))
+    limit = described.get("concurrency_limit")
     made: Any = flow.to_deployment(
         name=described["name"],
         description=described["description"],
         tags=described["tags"],
         parameters=described["parameters"],
+        concurrency_limit=ConcurrencyLimitConfig.model_validate(limit) if limit else None,
         schedules=[_schedule(one) for one in described.get("schedules", [])],
     )
     return made
 
 
 def _schedule(described: dict[str, Any]) -> Schedule:
-    names = ("cron", "interval", "anchor_date", "timezone")
-    made: Any = construct_schedule(**{name: described[name] for name in names if name in described})
-    return made
+    common = {name: described[name] for name in ("timezone", "slug", "active")}
+    if "cron" in described:
+        return Cron(described["cron"], **common)
+    return Interval(described["interval"], anchor_date=datetime.fromisoformat(described["anchor_date"]), **common)
 
 
 def main() -> None:

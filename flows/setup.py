@@ -52,17 +52,18 @@ def make_pool(client: SyncPrefectClient, kind: str, name: str) -> str:
     ConfigError
         There is one of another kind, or the package for this kind is not installed.
     """
-    template = gpu_template(kind)
     try:
         pool = client.read_work_pool(name)
     except ObjectNotFound:
-        client.create_work_pool(WorkPoolCreate(name=name, type=kind, base_job_template=template))
+        client.create_work_pool(WorkPoolCreate(name=name, type=kind, base_job_template=gpu_template(kind)))
         done = f"work pool {name!r} ({kind}) made"
     else:
         if pool.type != kind:
             raise ConfigError(f"there is a work pool {name!r} of type {pool.type}, not {kind}; give --name another one")
-        client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
         done = f"work pool {name!r} ({kind}) was there"
+        if kind == "kubernetes" and "gpus" not in pool.base_job_template.get("variables", {}).get("properties", {}):
+            client.update_work_pool(name, WorkPoolUpdate(base_job_template=gpu_template(kind)))
+            done += " and now asks for cards"
     there = {queue.name: queue for queue in client.read_work_queues(work_pool_name=name)}
     for queue, priority in QUEUES.items():
         if queue not in there:
@@ -98,8 +99,13 @@ def gpu_template(kind: str) -> dict[str, Any]:
     return template
 
 
-def make_limit(client: SyncPrefectClient, name: str, slots: int) -> str:
-    """Make the concurrency limit whose slots are the cards, or set how many it has, and say so."""
+def make_limit(client: SyncPrefectClient, name: str, slots: int | None) -> str:
+    """Make the concurrency limit whose slots are the cards, or set how many it has, and say so; None leaves it."""
+    if slots is None:
+        try:
+            slots = client.read_global_concurrency_limit_by_name(name).limit
+        except ObjectNotFound:
+            slots = 1
     client.upsert_global_concurrency_limit_by_name(name, slots)
     return f"concurrency limit {name!r} with {slots} slot{'s' * (slots != 1)}"
 
@@ -126,7 +132,10 @@ def make_automation(client: SyncPrefectClient) -> str:
 def main(
     pool: Annotated[Pool, typer.Option(help="Where runs are started.")] = Pool.process,
     name: Annotated[str, typer.Option(help="What the work pool is called.")] = "ganaug",
-    gpu_slots: Annotated[int, typer.Option(min=1, help="Runs that may train on the cards at the same time.")] = 1,
+    gpu_slots: Annotated[
+        int | None,
+        typer.Option(min=1, help="Runs that may train on the cards at the same time.", show_default="as it is, or 1"),
+    ] = None,
 ) -> None:
     """Make what the deployments need on the server that PREFECT_API_URL names; run it as often as you like."""
     try:

@@ -42,7 +42,7 @@ def gpu_slot(device: str, cards: int = 1) -> Iterator[None]:
         yield
         return
     name = limit_name()
-    _require(name)
+    _require(name, cards)
     _log.info("waiting for a slot of %r", name)
     # While the server is away the lease cannot be renewed; the training goes on nevertheless.
     with concurrency(name, occupy=cards, strict=True, lease_duration=LEASE, raise_on_lease_renewal_failure=False):
@@ -50,12 +50,17 @@ def gpu_slot(device: str, cards: int = 1) -> Iterator[None]:
         yield
 
 
-def _require(name: str) -> None:
+def _require(name: str, cards: int) -> None:
     with get_client(sync_client=True) as client:
         try:
-            client.read_global_concurrency_limit_by_name(name)
+            slots = client.read_global_concurrency_limit_by_name(name).limit
         except ObjectNotFound as error:
             raise ConfigError(
                 f"the Prefect server has no concurrency limit {name!r}, so that runs would meet on the card; create it "
                 "with `python -m flows.setup`"
             ) from error
+    if slots < cards:
+        raise ConfigError(
+            f"{cards} cards are asked for, and the concurrency limit {name!r} has {slots} slots; ask for fewer, or "
+            f"call `python -m flows.setup --gpu-slots {cards}` where the machine has them"
+        )

@@ -23,7 +23,7 @@ from prefect.tasks import Task
 
 from flows import credentials
 from flows.gate import objection
-from flows.history import History
+from flows.history import expire, last_run, remember
 from flows.lineage import asset_of
 from flows.notify import emit_findings
 from flows.page import PageProgress, show_changes, show_samples, show_verdict, show_warnings
@@ -31,7 +31,7 @@ from flows.parameters import AugmentRequest
 from flows.processes import processes, train_together
 from flows.slot import gpu_slot
 from ganaug import augmentation, drift, steps, storage
-from ganaug.errors import DataWarning, OutputError
+from ganaug.errors import ArtefactError, DataWarning, OutputError
 from ganaug.image_schema import ImageSchema
 from ganaug.parquet import DATA
 from ganaug.releases import Releases
@@ -99,8 +99,6 @@ def read(request: AugmentRequest) -> dict[str, Any]:
     show_warnings([str(warning.message) for warning in noticed])
     schema, folder = run.rows.schema, run.folder
     assert folder is not None, "a flow's run has a folder"
-    if request.runs is not None:
-        History.read(request.runs).begin(request.runs, run.name)
     rows = np.bincount(run.codes, minlength=schema.n_classes).tolist()
     if isinstance(schema, ImageSchema):
         size = f"{schema.height} x {schema.width} x {schema.channels}"
@@ -145,7 +143,8 @@ def check(request: AugmentRequest, data: Mapping[str, Any]) -> dict[str, Any] | 
 def train(request: AugmentRequest, data: Mapping[str, Any]) -> dict[str, Any]:
     """Fit the generator to all rows and save it."""
     with _opened(request, data) as run, _slot(run, "synthesizer", trains=True):
-        if processes() > 1 and run.folder is not None and not run.folder.has("synthesizer"):
+        folder, together = run.folder, processes() > 1
+        if together and folder is not None and not folder.has("synthesizer") and not folder.has_donor("synthesizer"):
             train_together(run, request, processes())
         synthesizer = steps.train(run)
     return {"variant": synthesizer.variant, "path": join(data["run"], "synthesizer")}
@@ -166,7 +165,7 @@ def sample(
     return {"rows": rows, "path": join(data["run"], "synthetic", DATA)}
 
 
-@task(**_once)
+@task(**_patience)
 def report(request: AugmentRequest, data: Mapping[str, Any], synthetic: Mapping[str, Any]) -> dict[str, Any]:
     """Write the report, close the run, and show the verdict on the page."""
     with _opened(request, data) as run:
@@ -211,7 +210,10 @@ def publish(
     gone = releases.expire(request.keep)
     _log.info("published as version %s in %s%s", release.version, request.publish_to, f"; expired: {gone}" * bool(gone))
     latest = releases.latest()
-    return {"published": True, "version": release.version, "latest": None if latest is None else latest.version}
+    if latest is None or latest.version != release.version:
+        why_not = f"version {release.version}, which this is, was rolled back from"
+        return {"published": False, "reason": why_not, "latest": None if latest is None else latest.version}
+    return {"published": True, "version": release.version, "latest": latest.version}
 
 
 @task(**_patience)
@@ -228,11 +230,9 @@ def review(
         assert run.folder is not None, "a flow's run has a folder"
         if not run.folder.has(PROFILE):
             run.folder.write_json(PROFILE, drift.profile(run.rows.table, run.rows.schema))
-        if request.runs is not None:
-            history = History.read(request.runs)
-            if history.finished not in (None, run.name):
-                changes = _changes(join(request.runs, str(history.finished)), run)
-            history.finish(request.runs, run.name, keep=request.keep)
+        last = None if request.runs is None else last_run(request.runs)
+        if last not in (None, run.name):
+            changes = _changes(join(str(request.runs), str(last)), run)
     show_changes(changes)
     emit_findings(
         data["run"] if request.publish_to is None else asset_of(request.publish_to).key,
@@ -242,6 +242,9 @@ def review(
         published=None if published is None else published["published"],
         reason="" if published is None else published.get("reason", ""),
     )
+    if request.runs is not None:  # after all was told: a task that is tried again tells it then
+        remember(request.runs, run.name)
+        expire(request.runs, run.name, keep=request.keep)
     run.folder.forget()
     return changes
 
@@ -278,8 +281,9 @@ def _opened(request: AugmentRequest, data: Mapping[str, Any]) -> Iterator[Run]:
         )
     try:
         yield run
-    finally:
         progress.finish()
+    finally:
+        progress.close()
 
 
 def _slot(run: Run, result: str, *, trains: bool) -> Any:

@@ -5,6 +5,7 @@ What is slow to import is imported by the command that needs it.
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -130,6 +131,10 @@ def train(
     """
     from ganaug import distributed
     from ganaug.api import fit
+    from ganaug.orphans import MASTER, end_with
+
+    if MASTER in os.environ:
+        end_with(int(os.environ[MASTER]))
 
     place = distributed.start(device)
     first = distributed.is_first()

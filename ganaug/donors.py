@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from ganaug import storage
-from ganaug.errors import ArtefactError
+from ganaug.errors import ArtefactError, OutputError
 from ganaug.mirror import digest, read_index
 
 __all__ = ["Donor", "find_donors"]
@@ -24,18 +23,15 @@ class Donor:
         """Say whether the result ``name`` is there, whole, and depends on what ``key`` names."""
         return self._keys.get(name) == key and bool(self._files(name))
 
-    def copy(self, name: str, folder: Path) -> None:
-        """Copy the result ``name``, a file or a folder, into ``folder``.
-
-        Raises
-        ------
-        ArtefactError
-            A stored file is not the one that was written.
-        """
-        storage.download(self.url, folder, files=self._files(name))
-        for file, sha256 in (self._sums or {}).items():
-            if (folder / file).is_file() and digest(folder / file) != sha256:
-                raise ArtefactError(f"{self.url}/{file} is not the file that was stored there; delete that run")
+    def copy(self, name: str, folder: Path) -> bool:
+        """Copy the result ``name``, a file or a folder, into ``folder``; say whether it was there as it was written."""
+        names = self._files(name)
+        try:
+            storage.download(self.url, folder, files=names)
+        except OutputError:  # that run is being removed, say: what it would have given is made anew
+            return False
+        sums = self._sums or {}
+        return all(digest(folder / file) == sums.get(file, digest(folder / file)) for file in names)
 
     def _files(self, name: str) -> list[str]:
         names = storage.files_below(self.url) if self._sums is None else self._sums
@@ -58,8 +54,9 @@ def find_donors(place: str, *, without: str) -> tuple[Donor, ...]:
         url = storage.join(place, name)
         try:
             keys = json.loads(storage.read_bytes(storage.join(url, "run.json")) or b"{}").get("keys", {})
-            sums = read_index(url) if storage.is_url(os.fspath(place)) else None
-        except (ValueError, AttributeError):
+            sums = read_index(url)
+        except (ArtefactError, ValueError, AttributeError):
             continue
-        donors.append(Donor(url, keys, sums))
+        if sums is not None or not storage.is_url(place):  # at a URL, what no index lists is not known to be whole
+            donors.append(Donor(url, keys, sums))
     return tuple(donors)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ INDEX = "files.json"
 FORMAT = 1
 OURS = ("run.json", "checkpoint.safetensors", "checkpoint-plan.safetensors")
 """What may lie at a URL before the first index."""
+REWRITTEN = ("run.json",)
+"""What is written over, by one PUT: a kill before the index is written leaves it newer than the index says."""
 
 
 def cache_folder() -> Path:
@@ -59,13 +62,11 @@ class Mirror:
         if not self._files:
             self._require_empty()
         self.local.mkdir(parents=True, exist_ok=True)
-        for path in _files_of(self.local):
-            if path.relative_to(self.local).as_posix() not in self._files and not path.name.startswith("."):
-                path.unlink()
-        missing = [name for name, sha256 in self._files.items() if not self._has(name, sha256)]
+        _keep_only(self.local, self._files)
+        missing = [name for name, sha256 in self._files.items() if name in REWRITTEN or not self._has(name, sha256)]
         if missing:
             storage.download(self.url, self.local, files=missing)
-        damaged = [name for name in missing if not self._has(name, self._files[name])]
+        damaged = [name for name in missing if name not in REWRITTEN and not self._has(name, self._files[name])]
         if damaged:
             raise ArtefactError(
                 f"{self.url}/{damaged[0]} is not the file that was stored there; delete {self.url!r} and run again"
@@ -132,6 +133,16 @@ def read_index(url: str) -> dict[str, str] | None:
         if name.startswith("/") or "\\" in name or ".." in name.split("/"):
             raise ArtefactError(f"{url}/{INDEX} names {name!r}, which lies outside of the run; it is not to be trusted")
     return files
+
+
+def _keep_only(folder: Path, names: Container[str]) -> None:
+    """Remove the files of ``folder`` that are not among ``names``, and the folders that hold none then."""
+    for path in _files_of(folder):
+        if path.relative_to(folder).as_posix() not in names:
+            path.unlink()
+    for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        if not any(path.iterdir()):
+            path.rmdir()
 
 
 def _files_of(path: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import sklearn
 import torch
 
 from ganaug import __version__, variants
@@ -29,7 +30,7 @@ __all__ = ["Request", "keys_of", "modality_of", "run_name", "versions"]
 DEPTHS = ("quick", "thorough")
 FORMAT = 1
 """Raised when code makes other results of the same words, so that stored ones are not taken for them."""
-GENERATOR = ("data", "target", "id_columns", "images", "variant", "random_state", "device")
+GENERATOR = ("data", "target", "schema", "id_columns", "images", "variant", "random_state", "device")
 JUDGED = (*GENERATOR, "sampling_strategy", "groups", "estimator", "scoring")
 DEPENDS = {
     "synthesizer": GENERATOR,
@@ -126,6 +127,7 @@ class Request:
         return images | {
             "data": fingerprint(rows.table),
             "target": schema.target,
+            "schema": _hash(schema.to_json()),
             "id_columns": schema.id_columns,
             "sampling_strategy": strategy,
             "variant": {"name": name, **variants.config_to_json(config)},
@@ -164,6 +166,7 @@ def versions() -> dict[str, str]:
     """Return the versions of what decides the bits."""
     return {
         "ganaug": __version__,
+        "scikit-learn": sklearn.__version__,
         "torch": torch.__version__,
         "numpy": np.__version__,
         "pandas": pd.__version__,

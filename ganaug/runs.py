@@ -205,20 +205,37 @@ class RunFolder:
         if self._mirror is not None:
             self._mirror.forget()
 
+    def _donor(self, name: str) -> Donor | None:
+        key = self._keys.get(name)
+        return None if key is None else next((donor for donor in self.donors if donor.has(name, key)), None)
+
+    def has_donor(self, name: str) -> bool:
+        """Say whether another run has the result ``name``; see `borrow`."""
+        return self._donor(name) is not None
+
     def borrow(self, name: str) -> bool:
-        """Take the result ``name`` from another run that depends on the same things, and say whether there was one."""
-        donor = next((donor for donor in self.donors if name in self._keys and donor.has(name, self._keys[name])), None)
+        """Take the result ``name`` from another run that depends on the same things, and say whether there was one.
+
+        It is to be read before it is kept: the other run may be about to be removed.
+        """
+        donor = self._donor(name)
         if donor is None:
             return False
         with told(self.path):
             scratch = _scratch(self.path)
             try:
-                donor.copy(name, scratch)
+                if not donor.copy(name, scratch):
+                    return False
                 os.replace(scratch / name, self.path / name)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-        self.keep(name)
         return True
+
+    def discard(self, name: str) -> None:
+        """Remove the result ``name``, a file or a folder, which is not kept yet."""
+        with told(self.path):
+            path = self.path / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     @property
     def seed(self) -> int:

@@ -22,7 +22,7 @@ from ganaug import checkpoint, distributed, seeding, variants
 from ganaug.arrays import plain, typed
 from ganaug.data import TableData
 from ganaug.donors import find_donors
-from ganaug.errors import ArtefactError, DataWarning
+from ganaug.errors import ArtefactError, DataWarning, OutputError
 from ganaug.evaluate.effect import Effect, measure_effect
 from ganaug.evaluate.kept import FolderShelf
 from ganaug.files import inside
@@ -79,7 +79,9 @@ class Run:
     ) -> Any:
         """Return the result ``name``: the one at hand, the one in the folder, or a new one; the folder keeps it."""
         path = None if self.folder is None else self.folder.path / name
-        stored = path is not None and (path.exists() or (name not in self.results and self._folder.borrow(name)))
+        stored = path is not None and path.exists()
+        if name not in self.results and path is not None and not stored:
+            stored = self._borrowed(name, path, load)
         if name not in self.results:
             self.results[name] = load(path) if path is not None and stored else make()
         if path is not None and not stored:
@@ -87,6 +89,19 @@ class Run:
                 save(self.results[name], path)
             self._folder.keep(name)
         return self.results[name]
+
+    def _borrowed(self, name: str, path: Path, load: Callable[[Path], Any]) -> bool:
+        """Take the result ``name`` from another run, and say whether one had it and it can be read."""
+        if not self._folder.borrow(name):
+            return False
+        try:
+            self.results[name] = load(path)
+        except (ArtefactError, OutputError) as error:  # that run is being removed, say
+            _log.warning("what another run left cannot be read (%s); it is made anew", error)
+            self._folder.discard(name)
+            return False
+        self._folder.keep(name)
+        return True
 
     def once_json(self, name: str, make: Callable[[], Any], read: Callable[[Any], Any]) -> Any:
         """`once` for what has a ``to_json`` and may be None."""

@@ -14,9 +14,11 @@ import pandas as pd
 import pytest
 
 import ganaug
-from ganaug import plans, storage
+from ganaug import plans, steps, storage
+from ganaug.augmentation import finish
 from ganaug.errors import ArtefactError, OutputError
 from ganaug.mirror import INDEX, Mirror, read_index
+from ganaug.request import Request, keys_of
 from ganaug.variants.anchored import Config
 
 
@@ -123,3 +125,53 @@ def test_the_same_words_on_the_command_line_take_a_url(frame: pd.DataFrame, s3_b
     done = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(pd.read_parquet(f"{s3_bucket}/out/synthetic/data")) == 10
+
+
+def test_a_kill_between_the_record_and_the_index_does_no_harm(s3_bucket: str) -> None:
+    mirror = Mirror(f"{s3_bucket}/run")
+    record = mirror.pull() / "run.json"
+    record.write_text("unfinished")
+    mirror.keep("run.json")
+    storage.atomic_write(f"{s3_bucket}/run/run.json", b"finished")
+    assert (Mirror(f"{s3_bucket}/run").pull() / "run.json").read_text() == "finished"
+
+
+def test_a_result_that_was_not_stored_any_more_leaves_no_empty_folder(s3_bucket: str) -> None:
+    mirror = Mirror(f"{s3_bucket}/run")
+    folder = mirror.pull()
+    (folder / "run.json").write_text("{}")
+    mirror.keep("run.json")
+    (folder / "synthesizer" / "inner").mkdir(parents=True)
+    (folder / "synthesizer" / "inner" / "weights").write_text("half")
+    assert sorted(path.name for path in Mirror(f"{s3_bucket}/run").pull().iterdir()) == ["run.json"]
+
+
+@pytest.mark.parametrize("where", ["local", "s3"])
+def test_a_run_that_is_being_removed_gives_nothing(
+    frame: pd.DataFrame, s3_bucket: str, tmp_path: Path, where: str
+) -> None:
+    place = f"{s3_bucket}/runs" if where == "s3" else str(tmp_path / "runs")
+    options: dict[str, Any] = {"target": "label", "variant": Config(steps=20), "check": False, "random_state": 0}
+
+    def run(count: int) -> Any:
+        run = steps.begin(frame, Request(**options, sampling_strategy={"rare": count}), below=place)
+        finish(run)
+        return run
+
+    first = run(25)
+    storage.delete(f"{place}/{first.name}/synthesizer", files=["weights.safetensors"])
+    second = run(30)
+    assert len(steps.draw(second)) == 15 and second.name != first.name
+
+
+def test_other_class_names_are_another_generator(tmp_path: Path) -> None:
+    codes = np.repeat([0, 1], [30, 10])
+    values = np.random.default_rng(0).normal(size=40).round(2)
+    names = [["cat", "dog"], ["dog", "cat"]]
+    keys = []
+    for some in names:
+        label = pd.Categorical.from_codes(codes, some)
+        request = Request(target="label", random_state=0)
+        described = request.describe(request.read(pd.DataFrame({"x": values, "label": label})))
+        keys.append(keys_of(described, 0)["synthesizer"])
+    assert keys[0] != keys[1]

@@ -13,7 +13,7 @@ import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
 
 from ganaug.learners.models import Learner, Rows, fit_predict
-from ganaug.learners.orphans import called_from
+from ganaug.orphans import called_from
 from ganaug.progress import Progress, silent
 from ganaug.seeding import derive
 

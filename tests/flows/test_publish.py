@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from flows import tasks
 from flows.augment import augment
 from flows.credentials import StorageCredentials, use
-from flows.history import History
+from flows.history import ABANDONED, expire, last_run
 from flows.parameters import AugmentRequest
 from ganaug import storage
 from ganaug.errors import ArtefactError, ConfigError
@@ -87,8 +88,8 @@ def test_the_same_night_twice_publishes_once_and_old_runs_go(nightly: AugmentReq
         frame.to_csv(table, index=False)
         last = augment(keep)
     runs = Path(str(keep.runs))
-    assert sorted(path.name for path in runs.iterdir() if path.is_dir()) == sorted(History.read(str(runs)).begun)
-    assert len(History.read(str(runs)).begun) == 2 and last["data"]["name"] in History.read(str(runs)).begun
+    left = [path.name for path in runs.iterdir() if path.is_dir()]
+    assert len(left) == 2 and last["data"]["name"] in left and last_run(str(runs)) == last["data"]["name"]
     assert len(Releases(str(keep.publish_to)).versions()) == 4, "versions stay for an hour, as somebody may read them"
 
 
@@ -155,11 +156,51 @@ def test_a_secret_with_a_json_object_is_taken(monkeypatch: pytest.MonkeyPatch) -
     assert fsspec.config.conf == {"s3": {"key": "a", "secret": "b"}}
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 1}', '{"format": 9, "begun": [], "finished": null}'])
-def test_a_damaged_history_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "history.json").write_text(text)
-    with pytest.raises(ArtefactError, match=r"history\.json' is (damaged|of format 9)"):
-        History.read(str(tmp_path))
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"format": 1}', '{"format": 9, "run": "0123456789ab"}', '{"format": 1, "run": "../versions"}']
+)
+def test_a_damaged_record_of_the_last_run_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "last.json").write_text(text)
+    with pytest.raises(ArtefactError, match=r"last\.json' (is damaged|is of format 9|names '../versions')"):
+        last_run(str(tmp_path))
+
+
+def test_runs_under_way_stay_and_those_given_up_go(tmp_path: Path) -> None:
+    states = {"a" * 12: "finished", "b" * 12: "unfinished", "c" * 12: "unfinished", "d" * 12: "finished"}
+    for name, state in {**states, "notes": "finished"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(json.dumps({"state": state}))
+    old = time.time() - ABANDONED.total_seconds() - 60
+    for name in ("a" * 12, "c" * 12):
+        os.utime(tmp_path / name / "run.json", (old, old))
+    assert sorted(expire(str(tmp_path), "e" * 12, keep=2)) == ["a" * 12, "c" * 12]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b" * 12, "d" * 12, "notes"]
+
+
+def test_what_was_rolled_back_from_is_not_published_again(nightly: AugmentRequest, table: Path) -> None:
+    first = augment(nightly)["published"]["version"]
+    frame = pd.read_csv(table)
+    frame.loc[0, "amount"] += 0.5
+    frame.to_csv(table, index=False)
+    assert augment(nightly)["published"]["published"]
+    Releases(str(nightly.publish_to)).rollback()
+    state = augment(nightly, return_state=True)
+    assert state.name == "Not published" and "was rolled back from" in state.message
+    assert state.message.startswith(f"version {first} stays the latest")
+
+
+def test_a_last_run_that_cannot_be_read_is_told_and_the_next_night_compares_again(
+    nightly: AugmentRequest, table: Path
+) -> None:
+    first = augment(nightly)
+    profile = Path(first["data"]["run"]) / "profile.json"
+    profile.write_text(json.dumps({**json.loads(profile.read_text()), "format": 99}))
+    frame = pd.read_csv(table)
+    for expected in ("cannot be compared with", ""):
+        frame.loc[0, "amount"] += 0.5
+        frame.to_csv(table, index=False)
+        changes = augment(nightly)["changes"]
+        assert (expected in changes[0]) if expected else changes == []
 
 
 def test_what_changes_is_reported_only_between_runs_of_one_place(request_: AugmentRequest) -> None:

@@ -9,7 +9,7 @@ import time
 SCRIPT = """
 import os, sys, time
 from joblib import Parallel, delayed
-from ganaug.learners.orphans import called_from
+from ganaug.orphans import called_from
 pids = Parallel(n_jobs=2)(delayed(called_from)(os.getpid(), os.getpid) for _ in range(8))
 print(*sorted(set(pids)), flush=True)
 time.sleep(60)
