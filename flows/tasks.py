@@ -31,7 +31,7 @@ from flows.parameters import AugmentRequest
 from flows.processes import processes, train_together
 from flows.slot import gpu_slot
 from ganaug import augmentation, drift, steps, storage
-from ganaug.errors import ArtefactError, DataWarning, OutputError
+from ganaug.errors import DataWarning, OutputError
 from ganaug.image_schema import ImageSchema
 from ganaug.parquet import DATA
 from ganaug.releases import Releases
@@ -251,6 +251,13 @@ def review(
 
 def _changes(last: str, run: Run) -> list[str]:
     """Return what differs between the run ``last``, a folder or URL, and this one."""
+    try:
+        return _compared(last, run)
+    except (ValueError, KeyError, TypeError) as error:  # of another version, or damaged
+        return [f"the last run, {last}, cannot be compared with: {error}"]
+
+
+def _compared(last: str, run: Run) -> list[str]:
     profile, verdict = (
         json.loads(storage.read_bytes(join(last, name)) or b"null") for name in (PROFILE, "effect.json")
     )

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from ganaug import storage
-from ganaug.errors import ArtefactError, OutputError
+from ganaug.errors import OutputError
 from ganaug.mirror import digest, read_index
 
 __all__ = ["Donor", "find_donors"]
@@ -55,7 +55,7 @@ def find_donors(place: str, *, without: str) -> tuple[Donor, ...]:
         try:
             keys = json.loads(storage.read_bytes(storage.join(url, "run.json")) or b"{}").get("keys", {})
             sums = read_index(url)
-        except (ArtefactError, ValueError, AttributeError):
+        except (ValueError, AttributeError):
             continue
         if sums is not None or not storage.is_url(place):  # at a URL, what no index lists is not known to be whole
             donors.append(Donor(url, keys, sums))
