@@ -21,6 +21,7 @@ from rich.console import Console
 
 from flows import tasks
 from flows.failures import first_line
+from flows.gate import objection
 from flows.lineage import asset_of
 from flows.parameters import AugmentRequest
 from ganaug.errors import ArtefactError, ConfigError, DataError, OutputError
@@ -99,8 +100,12 @@ def _take_steps(request: AugmentRequest) -> dict[str, Any]:
     report = step(tasks.report)(request, data, synthetic)
     published = None
     if request.publish_to is not None:
-        publish = tasks.publish.with_options(assets=[asset_of(request.publish_to)])
-        published = publish(request, data, effect, synthetic, report)
+        why_not = objection(request, effect, report, synthetic["rows"])
+        if why_not:
+            published = tasks.withhold(request, why_not, wait_for=[effect, report])
+        else:
+            publish = tasks.publish.with_options(assets=[asset_of(request.publish_to)])
+            published = publish(request, data, effect, synthetic, report)
     changes = tasks.review(request, data, effect, report, published)
     done = {"data": data, "plan": plan, "effect": effect, "synthesizer": synthesizer, "synthetic": synthetic}
     return done | {"report": report, "published": published, "changes": changes}

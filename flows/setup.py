@@ -20,6 +20,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
 from prefect.workers.base import BaseWorker
 
 from flows.credentials import StorageCredentials
@@ -33,7 +34,6 @@ QUEUES = {"adhoc": 1, "nightly": 2}
 SILENCE = timedelta(seconds=90)
 """How long a run may be silent before it counts as crashed: three beats of PREFECT_FLOWS_HEARTBEAT_FREQUENCY."""
 GONE = "Runs whose worker is gone are crashed"
-ENDS = ("Completed", "Failed", "Cancelled", "Crashed", "Cancelling", "Paused", "Suspended")
 
 
 class Pool(StrEnum):
@@ -116,7 +116,7 @@ def make_automation(client: SyncPrefectClient) -> str:
         return f"automation {GONE!r} was there"
     trigger = EventTrigger(
         after={"prefect.flow-run.heartbeat"},
-        expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{end}" for end in ENDS)},
+        expect={"prefect.flow-run.*"},  # the next sign of life, or any state: ours have names of their own
         match={"prefect.resource.id": ["prefect.flow-run.*"]},
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
@@ -129,6 +129,17 @@ def make_automation(client: SyncPrefectClient) -> str:
     return f"automation {GONE!r} made"
 
 
+def _require_server() -> None:
+    """Raise where no server can be asked."""
+    url = get_current_settings().api.url
+    if url is None:
+        raise ConfigError("PREFECT_API_URL names no server; export it, such as http://127.0.0.1:4200/api")
+    with get_client(sync_client=True) as client:
+        error = client.api_healthcheck()
+    if error is not None:
+        raise ConfigError(f"the Prefect server at {url} does not answer ({error}); start it, or wait until it is up")
+
+
 def main(
     pool: Annotated[Pool, typer.Option(help="Where runs are started.")] = Pool.process,
     name: Annotated[str, typer.Option(help="What the work pool is called.")] = "ganaug",
@@ -139,6 +150,7 @@ def main(
 ) -> None:
     """Make what the deployments need on the server that PREFECT_API_URL names; run it as often as you like."""
     try:
+        _require_server()
         StorageCredentials.register_type_and_schema()
         with get_client(sync_client=True) as client:
             steps: list[Callable[[], str]] = [

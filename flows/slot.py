@@ -37,8 +37,6 @@ def gpu_slot(device: str, cards: int = 1) -> Iterator[None]:
         The server has no such limit.
     """
     if resolve_device(device).type != "cuda":
-        if device == "auto":
-            _log.info("there is no CUDA device here: training on the CPU")
         yield
         return
     name = limit_name()

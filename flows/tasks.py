@@ -22,7 +22,6 @@ from prefect.context import TaskRunContext
 from prefect.tasks import Task
 
 from flows import credentials
-from flows.gate import objection
 from flows.history import expire, last_run, remember
 from flows.lineage import asset_of
 from flows.notify import emit_findings
@@ -31,6 +30,7 @@ from flows.parameters import AugmentRequest
 from flows.processes import processes, train_together
 from flows.slot import gpu_slot
 from ganaug import augmentation, drift, steps, storage
+from ganaug.device import resolve_device
 from ganaug.errors import DataWarning, OutputError
 from ganaug.image_schema import ImageSchema
 from ganaug.parquet import DATA
@@ -38,7 +38,7 @@ from ganaug.releases import Releases
 from ganaug.steps import Run
 from ganaug.storage import join
 
-__all__ = ["check", "choose", "is_passing", "publish", "read", "report", "review", "sample", "train"]
+__all__ = ["check", "choose", "is_passing", "publish", "read", "report", "review", "sample", "train", "withhold"]
 
 FOR_GOOD = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 """What no waiting mends, among the errors of the operating system."""
@@ -97,6 +97,8 @@ def read(request: AugmentRequest) -> dict[str, Any]:
         warnings.simplefilter("always", DataWarning)
         run = _begin(request)
     show_warnings([str(warning.message) for warning in noticed])
+    if request.device == "auto" and resolve_device("auto").type == "cpu":
+        _log.info("there is no CUDA device here: training on the CPU")
     schema, folder = run.rows.schema, run.folder
     assert folder is not None, "a flow's run has a folder"
     rows = np.bincount(run.codes, minlength=schema.n_classes).tolist()
@@ -123,7 +125,7 @@ def choose(request: AugmentRequest, data: Mapping[str, Any]) -> dict[str, Any]:
         planned = steps.plan(run)
     names = run.rows.schema.class_names()
     counts = {names[code]: n for code, n in planned.counts.items() if n}
-    reason = "as asked" if planned.choice is None else planned.choice.reason
+    reason = augmentation.reason_of(run)
     _log.info("rows to add: %s (%s)", counts or "none", reason)
     return {"rows": counts, "reason": reason}
 
@@ -188,14 +190,8 @@ def publish(
     synthetic: Mapping[str, Any],
     report: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Let the synthetic rows become the latest version, if the gate lets them; otherwise the latest one stays."""
-    assert request.publish_to is not None, "the flow publishes only where a place is given"
-    releases = Releases(request.publish_to)
-    why_not = objection(request, effect, report, synthetic["rows"])
-    if why_not:
-        latest = releases.latest()
-        _log.info("not published, as %s", why_not)
-        return {"published": False, "reason": why_not, "latest": None if latest is None else latest.version}
+    """Let the synthetic rows become the latest version; of what was rolled back from, the latest one stays."""
+    releases = Releases(str(request.publish_to))
     with _opened(request, data) as run:
         assert run.folder is not None, "a flow's run has a folder"
         folder = run.folder.path
@@ -214,6 +210,15 @@ def publish(
         why_not = f"version {release.version}, which this is, was rolled back from"
         return {"published": False, "reason": why_not, "latest": None if latest is None else latest.version}
     return {"published": True, "version": release.version, "latest": latest.version}
+
+
+@task(**_patience)
+def withhold(request: AugmentRequest, why: str) -> dict[str, Any]:
+    """Publish nothing, and say which version stays the latest."""
+    credentials.use(request.credentials)
+    latest = Releases(str(request.publish_to)).latest()
+    _log.info("not published, as %s", why)
+    return {"published": False, "reason": why, "latest": None if latest is None else latest.version}
 
 
 @task(**_patience)

@@ -26,7 +26,7 @@ from ganaug.stacking import length, stack
 from ganaug.steps import Run
 from ganaug.synthesizer import Synthesizer
 
-__all__ = ["Augmentation", "finish", "gather", "measure_fidelity", "report", "summarise"]
+__all__ = ["Augmentation", "finish", "gather", "measure_fidelity", "reason_of", "report", "summarise"]
 
 OF_FIDELITY = "checkpoint-fidelity.safetensors"
 UNSEEN = 0.2
@@ -204,11 +204,21 @@ def _in_order(value: Any) -> Any:
     return json.loads(json.dumps(value, sort_keys=True))
 
 
+def reason_of(run: Run) -> str:
+    """Say in a few words why so many rows are planned."""
+    choice = steps.plan(run).choice
+    if choice is not None:
+        return choice.reason
+    if run.request.by_policy:
+        return "as many as there are real ones, as there is no target to choose by"
+    return "as asked"
+
+
 def _decision(run: Run, synthetic: list[int], names: list[str]) -> str:
     planned, effect = steps.plan(run), steps.check(run)
     if any(synthetic):
         parts = [f"{n:,} of {name}" for name, n in zip(names, synthetic, strict=True) if n]
-        why = "as asked" if planned.choice is None else f"chosen by the policy: {planned.choice.reason}"
+        why = reason_of(run) if planned.choice is None else f"chosen by the policy: {planned.choice.reason}"
         return f"{sum(synthetic):,} synthetic rows were added ({', '.join(parts)}), {why}."
     if planned.total and effect is not None:
         return f"No row was added, as the check's verdict is {effect.verdict!r}."

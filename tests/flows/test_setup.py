@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from typer.testing import CliRunner
 
 from flows import serve, setup
@@ -34,7 +35,8 @@ def test_set_up_twice_makes_everything_once() -> None:
         queues = {queue.name: queue.priority for queue in client.read_work_queues(work_pool_name="ganaug")}
         assert {name: queues[name] for name in setup.QUEUES} == setup.QUEUES
         assert client.read_global_concurrency_limit_by_name("ganaug-gpu").limit == 2
-        assert len(client.read_automations_by_name(setup.GONE)) == 1
+        (automation,) = client.read_automations_by_name(setup.GONE)
+        client.delete_automation(automation.id)  # the other tests' runs are none of its business
 
 
 def test_a_pool_of_another_kind_is_not_taken_over() -> None:
@@ -93,4 +95,12 @@ def test_without_a_worker_the_same_deployments_are_served() -> None:
         assert deployment.parameters == one["parameters"] and deployment.flow_name == augment.name
         assert len(deployment.schedules or []) == len(one.get("schedules", []))
     (nightly,) = served["nightly-table"].schedules or []
-    assert nightly.schedule.cron == "0 2 * * *"
+    assert nightly.schedule.cron == "0 2 * * *" and nightly.slug == "nightly", "a server that knows slugs wants them"
+    assert served["nightly-table"].concurrency_limit == 1
+
+
+def test_a_server_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        refused = CliRunner().invoke(APP, [])
+    assert refused.exit_code == 2 and refused.stderr.startswith("error: the Prefect server at http://127.0.0.1:9/api")
+    assert refused.stderr.count("\n") == 1

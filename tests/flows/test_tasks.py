@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from flows import tasks
 from flows.parameters import AugmentRequest
@@ -36,6 +37,16 @@ def test_reading_answers_with_counts_and_a_fingerprint_and_opens_the_folder(requ
     assert len(manifest["fingerprint"]) == 64
     assert (Path(request_.out) / "run.json").is_file()
     json.dumps(manifest)
+
+
+def test_a_machine_without_a_card_trains_on_the_cpu_and_says_so(
+    request_: AugmentRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a card")
+    with caplog.at_level(logging.INFO, logger="ganaug.flows"):
+        tasks.read.fn(request_)
+    assert "there is no CUDA device here: training on the CPU" in caplog.text
 
 
 def test_what_deserves_a_look_is_logged(
