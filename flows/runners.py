@@ -8,6 +8,9 @@ The nodes of a Ray cluster need this package and Prefect: installed there, or on
 ``ray start`` was called, or sent with the job: ``GANAUG_RAY_RUNTIME_ENV='{"working_dir": "."}'``, which is Ray's
 ``runtime_env`` as JSON. They must reach the Prefect API of the run, and its data and results by the same paths or URLs.
 
+What trains on a card waits for a slot of the worker's limit (`flows.slot`), whichever thread or process it is in: with
+one card and several workers one trains at a time, and the others draw rows or wait. Ray counts its GPUs itself.
+
 Processes and Ray want a server, named by PREFECT_API_URL: without one every process starts its own, for 10 to 30 s.
 """
 
@@ -21,9 +24,10 @@ from typing import Any, Literal, get_args
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from pydantic import BaseModel, Field
 
+from flows.slot import gpu_slot
 from ganaug.errors import ConfigError
 
-__all__ = ["VARIABLE", "Runner", "Where", "requirements", "task_runner"]
+__all__ = ["VARIABLE", "Runner", "Where", "requirements", "settled", "slot_of", "task_runner"]
 
 VARIABLE = "GANAUG_RUNNER"
 RUNTIME_ENV = "GANAUG_RAY_RUNTIME_ENV"
@@ -51,6 +55,20 @@ class Where(BaseModel, extra="forbid", frozen=True):
     )
 
 
+def settled(where: Where) -> Where:
+    """Return ``where`` with the runner named, as other machines have other environments.
+
+    Raises
+    ------
+    ConfigError
+        An unknown word in the environment.
+    """
+    name = where.runner or os.environ.get(VARIABLE) or "threads"
+    if name not in get_args(Runner):
+        raise ConfigError(f"{VARIABLE} must be one of {', '.join(get_args(Runner))}, however: {name!r}")
+    return where.model_copy(update={"runner": name})
+
+
 def task_runner(where: Where) -> TaskRunner[Any]:
     """Return the task runner, to be entered by a ``with`` in a flow.
 
@@ -59,9 +77,7 @@ def task_runner(where: Where) -> TaskRunner[Any]:
     ConfigError
         An unknown word in the environment, or Ray is not installed.
     """
-    name = where.runner or os.environ.get(VARIABLE) or "threads"
-    if name not in get_args(Runner):
-        raise ConfigError(f"{VARIABLE} must be one of {', '.join(get_args(Runner))}, however: {name!r}")
+    name = settled(where).runner
     workers = where.workers or os.cpu_count() or 1
     if name == "threads":
         return ThreadPoolTaskRunner(max_workers=workers)
@@ -90,6 +106,14 @@ def requirements(runner: TaskRunner[Any], where: Where, device: str) -> Abstract
 
     on_gpu = device == "cuda" or (device == "auto" and ray.cluster_resources().get("GPU", 0) > 0)
     return remote_options(num_cpus=1, num_gpus=where.gpus_per_task if on_gpu else 0)
+
+
+def slot_of(where: Where, device: str) -> AbstractContextManager[Any]:
+    """Return what holds a card while something trains: a slot of the worker's limit, but on Ray, which counts, nothing.
+
+    ``where`` is `settled`. On Ray the cards are those of its cluster; other runs should not use them meanwhile.
+    """
+    return nullcontext() if where.runner == "ray" else gpu_slot(device)
 
 
 def _ray_options() -> dict[str, Any]:

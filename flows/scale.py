@@ -24,11 +24,13 @@ from prefect.task_runners import TaskRunner
 from prefect.tasks import Task
 from pydantic import BaseModel, ValidationError
 
+from flows import credentials
 from flows import scale_tasks as tasks
-from flows.runners import requirements, task_runner
+from flows.runners import requirements, settled, task_runner
 from flows.scale_parameters import CompareRequest, SampleRequest
 from ganaug import storage
 from ganaug.errors import ArtefactError, ConfigError, DataError, OutputError
+from ganaug.shards import Shards
 
 __all__ = ["compare", "sample"]
 
@@ -54,14 +56,14 @@ def sample(request: SampleRequest) -> State[dict[str, Any]]:
     """
     logging.getLogger("ganaug").setLevel(logging.INFO)
     try:
+        request = request.model_copy(update={"where": settled(request.where)})
         with task_runner(request.where) as runner, requirements(runner, request.where, request.device):
             generators = [_generator(request.generator)] if request.generator is not None else []
             if request.data is not None:
                 generators = _map(runner, tasks.member, request=unmapped(request), number=range(request.members))
             plan = tasks.cut(request, generators)
-            count = max(1, -(-plan["rows"] // plan["shard_rows"]))
             told = {"request": unmapped(request), "generators": unmapped(generators), "plan": unmapped(plan)}
-            _map(runner, tasks.shard, **told, number=range(count))
+            _map(runner, tasks.shard, **told, number=range(len(Shards.from_json(plan))))
         done = tasks.finish(request, plan)
     except REFUSED as error:
         return Failed(message=str(error), data=error)
@@ -83,6 +85,8 @@ def compare(request: CompareRequest) -> State[list[dict[str, Any]]]:
     """
     logging.getLogger("ganaug").setLevel(logging.INFO)
     try:
+        credentials.use(request.credentials)
+        request = request.model_copy(update={"where": settled(request.where)})
         plans = {name: tasks.plan(request, name) for name in request.augmenters}
         names = [name for name, parts in plans.items() for _ in parts]
         parts = [part for planned in plans.values() for part in planned]

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
+from flows.parameters import AugmentRequest, Place
 from flows.runners import Where
+from ganaug.evaluate.arms import BUILT_IN
 from ganaug.options import augmenter_of
 from ganaug.request import Request
 
@@ -14,6 +16,7 @@ __all__ = ["CompareRequest", "SampleRequest"]
 
 Count = Annotated[int, Field(ge=0)]
 Variant = Literal["auto", "anchored", "wgan_gp", "anchored_image", "r3gan"]
+CREDENTIALS = AugmentRequest.model_fields["credentials"].description or ""
 
 
 def _field(position: int, description: str, default: Any = ..., **more: Any) -> Any:
@@ -23,13 +26,13 @@ def _field(position: int, description: str, default: Any = ..., **more: Any) -> 
 class SampleRequest(BaseModel, extra="forbid", frozen=True):
     """A large sampling job, from a saved generator or from members that are trained first."""
 
-    out: str = _field(0, "Folder for the Parquet set, new or of this very job: a path or an fsspec URL.", min_length=1)
-    generator: str | None = _field(1, "A saved generator, or a run's folder. None: train members on data.", None)
-    data: str | None = _field(2, "What members are trained on: a table or images, a path or an fsspec URL.", None)
+    out: Place = _field(0, "Folder for the Parquet set, new or of this very job: a path or an fsspec URL.")
+    generator: Place | None = _field(1, "A saved generator, or a run's folder. None: train members on data.", None)
+    data: Place | None = _field(2, "What members are trained on: a table or images, a path or an fsspec URL.", None)
     target: str | None = _field(3, "Members: column with the classes. None: the rows are one class.", None)
     variant: Variant = _field(4, "Members: which generator.", "auto")
     members: int = _field(5, "Members: how many; they draw the shards in turn.", 1, ge=1, le=1000)
-    members_out: str | None = _field(6, "Members: a local folder, on storage that all workers share.", None)
+    members_out: Place | None = _field(6, "Members: a local folder, on storage that all workers share.", None)
     id_columns: list[str] | None = _field(7, "Members: identifier columns. None: detected, with a warning.", None)
     rows: Count | None = _field(8, "How many rows. None: as many as there were in training.", None)
     conditions: dict[str, Count] | None = _field(9, "Class -> rows of it, instead of rows.", None)
@@ -39,6 +42,7 @@ class SampleRequest(BaseModel, extra="forbid", frozen=True):
     random_state: int = _field(11, "Same seed and versions, same bytes, whoever draws them.", 0, ge=0)
     device: Literal["auto", "cpu", "cuda"] = _field(12, "Where the networks run.", "auto")
     where: Where = _field(13, "Where the tasks run.", Where())
+    credentials: list[str] = _field(14, CREDENTIALS, [])
 
     @model_validator(mode="after")
     def _one_source(self) -> SampleRequest:
@@ -61,9 +65,9 @@ class SampleRequest(BaseModel, extra="forbid", frozen=True):
 class CompareRequest(BaseModel, extra="forbid", frozen=True):
     """Augmenters under comparison: each is checked on the same folds of the same rows."""
 
-    data: str = _field(0, "A table or images with labels: a path or an fsspec URL.", min_length=1)
+    data: Place = _field(0, "A table or images with labels: a path or an fsspec URL.")
     target: str | None = _field(1, "Column with the classes; images have their folders.", None)
-    out: str = _field(2, "Folder for the results: a path or an fsspec URL that all workers share.", min_length=1)
+    out: Place = _field(2, "Folder for the results: a path or an fsspec URL that all workers share.")
     augmenters: list[str] = _field(
         3,
         "What is compared: 'policy', variants ('anchored', 'wgan_gp', 'anchored_image', 'r3gan'), cheap arms "
@@ -79,12 +83,17 @@ class CompareRequest(BaseModel, extra="forbid", frozen=True):
     random_state: int = _field(10, "Same seed and versions, same bits, whoever measures them.", 0, ge=0)
     device: Literal["auto", "cpu", "cuda"] = _field(11, "Where the networks train.", "auto")
     where: Where = _field(12, "Where the tasks run.", Where())
+    credentials: list[str] = _field(13, CREDENTIALS, [])
 
     @model_validator(mode="after")
     def _each_once(self) -> CompareRequest:
         if len({name.lower() for name in self.augmenters}) < len(self.augmenters):
             raise ValueError(f"each augmenter is compared once, however: {self.augmenters}")
         return self
+
+    def trains(self, augmenter: str) -> bool:
+        """Say whether a generator is trained for one of the augmenters: it is no cheap arm and no sampler."""
+        return augmenter not in BUILT_IN and augmenter_of(augmenter) == augmenter
 
     def options(self, augmenter: str) -> dict[str, Any]:
         """Return the options of `ganaug.evaluate.plan_parts` for one of the augmenters."""

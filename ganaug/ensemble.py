@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,13 @@ def member_seed(seed: int, number: int) -> int:
 
 
 def fit_member(
-    data: Any, number: int, *, request: Request, out: str | os.PathLike[str], progress: Progress = silent
+    data: Any,
+    number: int,
+    *,
+    request: Request,
+    out: str | os.PathLike[str],
+    progress: Progress = silent,
+    while_training: AbstractContextManager[Any] | None = None,
 ) -> Path:
     """Train one member, in one thread, and return the folder of its synthesizer, for `Synthesizer.load`.
 
@@ -38,6 +45,8 @@ def fit_member(
         Which member, from 0.
     request
         Target, variant, device and so on; ``random_state`` is an integer, the same for all members.
+    while_training
+        A context for the training alone, such as one that holds a card; it is not entered where the member is there.
 
     Raises
     ------
@@ -52,8 +61,9 @@ def fit_member(
     own = replace(request, random_state=member_seed(seed, number), check=False)
     with one_thread():
         run = steps.begin(data, own, out=Path(out) / f"member-{number:02d}", progress=progress)
-        steps.train(run)
-    folder: RunFolder | None = run.folder
-    assert folder is not None, "a member has a folder"
+        folder: RunFolder | None = run.folder
+        assert folder is not None, "a member has a folder"
+        with nullcontext() if while_training is None or folder.has("synthesizer") else while_training:
+            steps.train(run)
     folder.finish()
     return folder.path / "synthesizer"

@@ -22,6 +22,7 @@ from typing import Any
 
 from ganaug import seeding, storage
 from ganaug.errors import ArtefactError, ConfigError, OutputError
+from ganaug.mirror import digest
 from ganaug.parquet import MANIFEST, Manifest, as_written, write_part
 from ganaug.runs import told
 from ganaug.synthesizer import Synthesizer
@@ -250,12 +251,16 @@ def _begin(shards: Shards, folder: str | os.PathLike[str]) -> str:
     work = os.fspath(folder) if local is None else str(local.with_name(f".{local.name}.shards"))
     if local is not None and local.exists() and (not local.is_dir() or any(local.iterdir())):
         raise OutputError(f"{os.fspath(folder)!r} exists and is not empty; choose a new folder")
-    plan = storage.read_bytes(storage.join(work, PLAN))
-    if plan is None:
-        if local is None and storage.files_below(work):
+    url, ours = storage.join(work, PLAN), _json(shards.to_json())
+    plan = storage.read_bytes(url)
+    if plan is None and local is None:
+        there = storage.files_below(work)
+        plan = storage.read_bytes(url)  # again: the listing may show what another worker has just begun with
+        if plan is None and there:
             raise OutputError(f"{os.fspath(folder)!r} is not empty; choose a new folder")
-        storage.atomic_write(storage.join(work, PLAN), _json(shards.to_json()))
-    elif plan != _json(shards.to_json()):
+    if plan is None:
+        storage.atomic_write(url, ours)
+    elif plan != ours:
         raise OutputError(f"{work!r} holds the shards of another job; delete it, or choose another folder")
     return work
 
@@ -282,22 +287,22 @@ def _entry_url(work: str, number: int) -> str:
 def _sha256(url: str) -> str | None:
     """Return the digest of a file, or None where there is none."""
     files, path = storage.filesystem(url)
-    digest = hashlib.sha256()
-    with storage.storage_errors(url), storage.absence_allowed():
-        with files.open(path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()
+    with storage.storage_errors(url), storage.absence_allowed(), tempfile.TemporaryDirectory() as scratch:
+        local = storage.local_folder(url)
+        if local is None:
+            local = Path(scratch, "file")
+            files.get_file(path, str(local))
+        return digest(local)
     return None
 
 
 def _digest(synthesizer: Synthesizer) -> str:
     """Return what tells a synthesizer from all others: its weights, and what made it."""
-    digest = hashlib.sha256(json.dumps(synthesizer.provenance, sort_keys=True).encode())
+    found = hashlib.sha256(json.dumps(synthesizer.provenance, sort_keys=True).encode())
     for name, tensor in sorted(synthesizer.weights.items()):
-        digest.update(name.encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+        found.update(name.encode())
+        found.update(tensor.cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def _json(value: Any) -> bytes:

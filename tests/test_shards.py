@@ -186,6 +186,49 @@ def test_members_take_turns_and_each_has_a_seed_of_its_own(tmp_path: Path) -> No
         assert pq.read_table(path)["amount"].to_pylist() == alone[0]["amount"].to_pylist()
 
 
+def test_workers_may_begin_at_the_same_moment(synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, other = (plan_shards(synthesizer, 10, random_state=seed) for seed in (0, 1))
+    listing, write = module.storage.files_below, module.storage.atomic_write
+
+    def begun_between(url: str, name: str, content: bytes) -> None:
+        """Let another worker write a file after this one looked for the plan, and before it lists the folder."""
+
+        def files_below(asked: str) -> dict[str, int]:
+            write(f"{url}/{name}", content)
+            return listing(asked)
+
+        monkeypatch.setattr(module.storage, "files_below", files_below)
+
+    text = {
+        seed: json.dumps(one.to_json(), indent=1, sort_keys=True).encode() for seed, one in enumerate((plan, other))
+    }
+    for name, content, refusal in (
+        ("shards.json", text[0], None),
+        ("shards.json", text[1], "another job"),
+        ("mine.txt", b"mine", "not empty"),
+    ):
+        url = f"memory://{uuid.uuid4().hex}/set"
+        begun_between(url, name, content)
+        if refusal is None:
+            assert write_shard(synthesizer, plan, 0, url)["rows"] == 10
+        else:
+            with pytest.raises(OutputError, match=refusal):
+                write_shard(synthesizer, plan, 0, url)
+
+
+def test_a_damaged_shard_on_other_storage_is_drawn_again(synthesizer: Synthesizer) -> None:
+    url = f"memory://{uuid.uuid4().hex}/set"
+    plan = plan_shards(synthesizer, 10, random_state=0)
+    entry = write_shard(synthesizer, plan, 0, url)
+    part = f"{url}/{entry['name']}"
+    whole_file = module.storage.read_bytes(part)
+    assert whole_file is not None
+    module.storage.atomic_write(part, b"x" * len(whole_file))
+    assert write_shard(synthesizer, plan, 0, url) == entry and module.storage.read_bytes(part) == whole_file
+    module.storage.delete(part)
+    assert write_shard(synthesizer, plan, 0, url) == entry and module.storage.read_bytes(part) == whole_file
+
+
 def test_on_other_storage_the_manifest_comes_last(
     synthesizer: Synthesizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from prefect import task
 from prefect.client.orchestration import get_client
 from pydantic import ValidationError
 
-from flows import scale_tasks
-from flows.runners import VARIABLE, Where, requirements, task_runner
+from flows import scale_tasks, slot
+from flows.credentials import StorageCredentials
+from flows.runners import VARIABLE, Where, requirements, slot_of, task_runner
 from flows.scale import compare, sample
 from flows.scale_parameters import CompareRequest, SampleRequest
+from ganaug import storage
 from ganaug.errors import ConfigError
 from ganaug.evaluate import Effect
 from ganaug.parquet import read_manifest
@@ -189,6 +192,97 @@ def test_a_killed_run_does_what_is_missing(table: Path, tmp_path: Path, monkeypa
     data = tmp_path / "rows" / "data"
     assert all((data / name).stat().st_mtime_ns == made[name] for name in made), "what was there was drawn again"
     assert measured == [2]
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let this machine seem to have a card, and the server a limit with one slot for it."""
+    monkeypatch.setattr(slot, "resolve_device", lambda _: torch.device("cuda"))
+    monkeypatch.setenv("GANAUG_GPU_LIMIT", "gpu:of-scale")
+    with get_client(sync_client=True) as client:
+        client.upsert_global_concurrency_limit_by_name("gpu:of-scale", 1)
+    return "gpu:of-scale"
+
+
+def active(name: str) -> int:
+    with get_client(sync_client=True) as client:
+        return client.read_global_concurrency_limit_by_name(name).active_slots
+
+
+def test_what_trains_holds_the_card_and_workers_wait_for_it(
+    card: str, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, check, events, held = scale_tasks.fit_member.__globals__["steps"].train, scale_tasks.measure_part, [], {}
+
+    def training(run: Any) -> Any:
+        events.append(("begins", run.seed, active(card)))
+        time.sleep(0.5)
+        made = train(run)
+        events.append(("ends", run.seed, active(card)))
+        return made
+
+    def measure_part(data: Any, part: Any, **options: Any) -> Any:
+        held.setdefault(options["augmenter"], set()).add(active(card))
+        return check(data, part, **options)
+
+    monkeypatch.setattr("ganaug.ensemble.steps.train", training)
+    monkeypatch.setattr(scale_tasks, "measure_part", measure_part)
+    job = sampling(table, tmp_path, THREADS).model_copy(update={"rows": 10, "device": "auto"})
+    sample(job)
+    assert [(what, slots) for what, _, slots in events] == [("begins", 1), ("ends", 1)] * 2, "they met on the card"
+    assert [events[k][1] == events[k + 1][1] for k in (0, 2)] == [True, True] and active(card) == 0
+    alone = Where(runner="threads", workers=1)
+    question = comparing(table, tmp_path, alone, augmenters=["anchored", "random_oversampling"], device="auto")
+    compare(question)
+    assert held == {"anchored": {1}, "random_oversampling": {0}} and active(card) == 0
+    names = ("policy", "auto", "r3gan", "smote", "ADASYN", "class_weights")
+    assert [question.trains(name) for name in names] == [True, True, True, False, False, False]
+    # What is there needs no card; on Ray, Ray counts.
+    monkeypatch.setenv("GANAUG_GPU_LIMIT", "nobody-made-it")
+    assert scale_tasks.member.fn(job, 0).endswith("synthesizer")
+    with slot_of(Where(runner="ray"), "cuda"):
+        pass
+    with pytest.raises(ConfigError, match="nobody-made-it"), slot_of(Where(runner="processes"), "cuda"):
+        pytest.fail("trained without a slot")
+
+
+@pytest.mark.slow
+def test_other_processes_look_up_the_credentials_for_themselves(
+    table: Path, tmp_path: Path, s3_bucket: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fsspec
+
+    storage.upload(table.parent, f"{s3_bucket}/in", files=[table.name])
+    options = {"key": "from-a-block", "secret": "hush-hush-4711", "endpoint_url": s3_endpoint}
+    StorageCredentials(protocol="s3", options=options).save("scale", overwrite=True)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("fsspec.config.conf", {})
+    fsspec.filesystem("s3").clear_instance_cache()
+
+    there = {"data": f"{s3_bucket}/in/{table.name}", "credentials": ["ganaug-storage/scale"]}
+    job = sampling(table, tmp_path, PROCESSES).model_copy(update={**there, "out": f"{s3_bucket}/rows"})
+    assert sample(job)["rows"] == job.rows
+    assert {"manifest.json", "data/part-00003.parquet"} <= set(storage.files_below(f"{s3_bucket}/rows"))
+    question = comparing(table, tmp_path, PROCESSES, augmenters=["random_oversampling"])
+    ranking = compare(question.model_copy(update={**there, "out": f"{s3_bucket}/compared"}))
+    kept = storage.read_bytes(f"{s3_bucket}/compared/ranking.json")
+    assert kept is not None and json.loads(kept) == ranking and ranking[0]["score"] is not None
+    unknown = job.model_copy(update={"credentials": ["ganaug-storage/nobody-made-it"]})
+    state = sample(unknown, return_state=True)
+    assert state.is_failed() and "no Prefect block 'ganaug-storage/nobody-made-it'" in state.message
+
+
+@pytest.mark.parametrize("field", ["data", "out", "generator", "members_out"])
+def test_a_place_carries_no_credentials(field: str) -> None:
+    asked = {"data": "a.csv", "out": "rows", "members_out": "members", field: "s3://AKIA1:topsecret@lake/x"}
+    if field == "generator":
+        del asked["data"]
+    with pytest.raises(ValidationError, match="carries credentials"):
+        SampleRequest.model_validate(asked)
+    if field in ("data", "out"):
+        with pytest.raises(ValidationError, match="carries credentials"):
+            CompareRequest.model_validate({"data": "a.csv", "out": "b", "augmenters": ["smote"], field: asked[field]})
 
 
 def test_what_cannot_be_used_ends_in_a_sentence(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
