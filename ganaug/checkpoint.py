@@ -5,25 +5,22 @@ A place is a local path or a URL that fsspec opens, such as ``s3://bucket/run/ch
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import fsspec
 import torch
-from fsspec.implementations.local import LocalFileSystem
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from ganaug import distributed, files
-from ganaug.errors import ArtefactError, ConfigError, OutputError
-from ganaug.runs import told
+from ganaug import distributed, storage
+from ganaug.errors import ArtefactError, OutputError
 
 __all__ = ["FORMAT", "DamagedError", "Place", "Saves", "exists", "load", "nth", "remove", "write"]
 
@@ -43,21 +40,9 @@ def write(place: Place, nest: Mapping[str, Any]) -> None:
     Raises
     ------
     OutputError
-        It cannot be written there, as the disk is full, say. What was there is still there.
+        It cannot be written there, as the disk is full or the storage away, say. What was there is still there.
     """
-    content = _pack(nest)
-    filesystem, path = _open(place)
-    with told(place):
-        if filesystem is None:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            files.put(Path(path), content)
-            return
-        try:
-            filesystem.pipe_file(path, content)
-        except OSError:
-            raise
-        except Exception as error:  # what the clients of object stores raise has no base in common
-            raise OutputError(f"cannot write to {os.fspath(place)!r}: {error}") from error
+    storage.atomic_write(place, _pack(nest), alone=True)
 
 
 def load(place: Place) -> Any:
@@ -71,18 +56,18 @@ def load(place: Place) -> Any:
         The file is corrupt, cut short, or not ours.
     ArtefactError
         It is of a newer format.
+    OutputError
+        The storage cannot be read.
     """
-    filesystem, path = _open(place)
-    return _unpack(Path(path).read_bytes() if filesystem is None else filesystem.cat_file(path), place)
+    content = storage.read_bytes(place)
+    if content is None:
+        raise FileNotFoundError(errno.ENOENT, "there is no checkpoint", os.fspath(place))
+    return _unpack(content, place)
 
 
 def exists(place: Place) -> bool:
     """Say whether something lies at ``place``."""
-    filesystem, path = _open(place)
-    if filesystem is None:
-        return Path(path).exists()
-    filesystem.invalidate_cache()  # another worker may have written it
-    return filesystem.exists(path)
+    return storage.exists(place)
 
 
 def remove(place: Place) -> None:
@@ -92,12 +77,7 @@ def remove(place: Place) -> None:
         last += 1
     # The last first: what a kill leaves of them is found again.
     for number in range(last, -1, -1):
-        filesystem, path = _open(nth(place, number))
-        if filesystem is None:
-            Path(path).unlink(missing_ok=True)
-            Path(path).with_name(f".{Path(path).name}.part").unlink(missing_ok=True)
-        elif exists(nth(place, number)):
-            filesystem.rm_file(path)
+        storage.delete_file(nth(place, number))
 
 
 def nth(place: Place, number: int) -> Place:
@@ -107,18 +87,6 @@ def nth(place: Place, number: int) -> Place:
     ('fold.safetensors', 'fold.safetensors.2')
     """
     return f"{os.fspath(place)}.{number}" if number else place
-
-
-def _open(place: Place) -> tuple[Any, str]:
-    """Return the file system of a place, None for this machine's, and the path in it."""
-    text = os.fspath(place)
-    if "://" not in text:
-        return None, os.path.expanduser(text)
-    try:
-        filesystem, path = fsspec.core.url_to_fs(text)
-    except (ImportError, ValueError) as error:
-        raise ConfigError(f"the checkpoint {text!r} cannot be opened: {error}") from error
-    return (None if isinstance(filesystem, LocalFileSystem) else filesystem), path
 
 
 # --------------------------------------------------------------------------------------------- content
@@ -200,9 +168,23 @@ class Saves:
         return self._place is not None and time.monotonic() - self._written >= self._seconds
 
     def write(self, nest: Mapping[str, Any]) -> None:
-        """Write the state ``nest``, replacing the last one."""
+        """Write the state ``nest``, replacing the last one.
+
+        Where the storage is away or the disk full, that is logged, and the training may go on: the last one is still
+        there, and the next one, or the result, may find the storage back.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written, and no waiting mends that.
+        """
         if self._place is not None and distributed.is_first():
-            write(self._place, {"identity": self._identity, "state": nest})
+            try:
+                write(self._place, {"identity": self._identity, "state": nest})
+            except OutputError as error:
+                if not storage.may_pass(error):
+                    raise
+                _log.warning("the training goes on without having saved its state: %s", error)
         self._written = time.monotonic()
 
     def read(self) -> Any:
@@ -212,6 +194,8 @@ class Saves:
         ------
         ArtefactError
             It is of another training, or of a newer format.
+        OutputError
+            The storage cannot be read.
         """
         if self._place is None:
             return None

@@ -16,6 +16,7 @@ from typing import Any
 
 from ganaug import storage
 from ganaug.errors import ArtefactError, OutputError
+from ganaug.files import digest
 
 __all__ = ["INDEX", "Mirror", "cache_folder", "digest", "read_index"]
 
@@ -32,12 +33,6 @@ def cache_folder() -> Path:
     named = os.environ.get("GANAUG_CACHE")
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(named) if named else base / "ganaug"
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Mirror:

@@ -5,7 +5,6 @@ The Parquet files lie in a folder of their own below the manifest, as readers ta
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import queue
@@ -19,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ganaug.errors import ArtefactError, ConfigError, OutputError
-from ganaug.files import filling, inside
+from ganaug.files import digest, filling, inside
 from ganaug.image_files import export_folder, publish, published_schema
 from ganaug.image_schema import ImageSchema
 from ganaug.runs import told
@@ -178,11 +177,8 @@ def _write_files(
 
 
 def _describe(folder: Path, name: str, rows: int) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    with open(folder / name, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return {"name": name, "rows": rows, "bytes": (folder / name).stat().st_size, "sha256": digest.hexdigest()}
+    path = folder / name
+    return {"name": name, "rows": rows, "bytes": path.stat().st_size, "sha256": digest(path)}
 
 
 def _ahead(chunks: Iterable[pa.Table], depth: int = 2) -> Iterator[pa.Table]:

@@ -18,21 +18,34 @@ import fsspec.core
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractFileSystem
 
+from ganaug import files as disk
 from ganaug.errors import OutputError
-from ganaug.storage_errors import absence_allowed, error_code, require_no_secrets, shown, storage_errors
+from ganaug.storage_errors import (
+    absence_allowed,
+    error_code,
+    may_pass,
+    outage_errors,
+    require_no_secrets,
+    shown,
+    storage_errors,
+)
 
 __all__ = [
     "absence_allowed",
     "atomic_write",
     "delete",
+    "delete_file",
     "download",
     "error_code",
+    "exists",
     "files_below",
     "filesystem",
     "is_object_store",
     "is_url",
     "join",
     "local_folder",
+    "may_pass",
+    "outage_errors",
     "put_files",
     "read_bytes",
     "require_no_secrets",
@@ -137,11 +150,21 @@ def read_bytes(url: str | os.PathLike[str]) -> bytes | None:
     return None
 
 
-def atomic_write(url: str | os.PathLike[str], data: bytes) -> None:
+def exists(url: str | os.PathLike[str]) -> bool:
+    """Say whether there is a file or folder ``url``."""
+    files, path = filesystem(url)
+    with storage_errors(url), absence_allowed():
+        files.info(path)
+        return True
+    return False
+
+
+def atomic_write(url: str | os.PathLike[str], data: bytes, *, alone: bool = False) -> None:
     """Write the file ``url``, whole or not at all, over what is there.
 
     Locally by a rename after the bytes are on the disk; on an object store by one PUT. Of other file systems (SFTP,
-    HDFS, ...) the write is a plain one.
+    HDFS, ...) the write is a plain one. Say ``alone`` where nobody else writes that file at the same time: what a kill
+    leaves of it is then replaced by the next write, and removed by `delete_file`.
 
     Raises
     ------
@@ -156,15 +179,7 @@ def atomic_write(url: str | os.PathLike[str], data: bytes) -> None:
             return
         place = Path(path)
         place.parent.mkdir(parents=True, exist_ok=True)
-        scratch = place.with_name(f"{SCRATCH}{uuid.uuid4().hex}")
-        try:
-            with scratch.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(scratch, place)
-        finally:
-            scratch.unlink(missing_ok=True)
+        disk.put(place, data, scratch=None if alone else _scratch(place))
 
 
 def upload(
@@ -254,6 +269,16 @@ def delete(url: str | os.PathLike[str], *, files: Iterable[str] | None = None) -
                 source.rm_file(f"{path}/{name}")
 
 
+def delete_file(url: str | os.PathLike[str]) -> None:
+    """Remove the file ``url``, and what a kill left of one that was written ``alone``; absence is no error."""
+    files, path = filesystem(url)
+    with storage_errors(url):
+        with absence_allowed():
+            files.rm_file(path)
+        if isinstance(files, LocalFileSystem):
+            disk.scratch_of(Path(path)).unlink(missing_ok=True)
+
+
 def _make_room(files: AbstractFileSystem, path: str) -> None:
     """Make the folder of ``path`` where the file system has such things."""
     if not is_object_store(files):
@@ -263,9 +288,10 @@ def _make_room(files: AbstractFileSystem, path: str) -> None:
 def _copy(source: Path, place: Path) -> None:
     """Copy a local file; it appears whole."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    scratch = place.with_name(f"{SCRATCH}{uuid.uuid4().hex}")
-    try:
+    with disk.becoming(place, scratch=_scratch(place)) as scratch:
         shutil.copyfile(source, scratch)
-        os.replace(scratch, place)
-    finally:
-        scratch.unlink(missing_ok=True)
+
+
+def _scratch(place: Path) -> Path:
+    """Return a name beside ``place`` that nobody else uses."""
+    return place.with_name(f"{SCRATCH}{uuid.uuid4().hex}")

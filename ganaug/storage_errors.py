@@ -11,11 +11,21 @@ from urllib.parse import parse_qsl
 
 from ganaug.errors import ArtefactError, ConfigError, DataError, OutputError
 
-__all__ = ["absence_allowed", "error_code", "require_no_secrets", "shown", "storage_errors"]
+__all__ = [
+    "absence_allowed",
+    "error_code",
+    "may_pass",
+    "outage_errors",
+    "require_no_secrets",
+    "shown",
+    "storage_errors",
+]
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 _CLIENTS = {"botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure", "paramiko", "requests", "urllib3"}
 """Packages whose own errors, not derived from `OSError`, come up from a file system."""
+_FOR_GOOD = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+"""What no waiting mends, among the errors of the operating system."""
 _SECRET = r"[\w.\-]*(?:token|secret|passw|pwd|key|sig|signature|credential|auth|sas)[\w.\-]*"
 _NO_USERS = {"http", "https", "s3", "s3a", "gs", "gcs"}
 _WHERE = (
@@ -76,6 +86,35 @@ def storage_errors(url: str | os.PathLike[str]) -> Iterator[None]:
 
 
 @contextmanager
+def outage_errors(url: str | os.PathLike[str]) -> Iterator[None]:
+    """Do what `storage_errors` does where waiting may mend it, and leave to the caller what is wrong with the file."""
+    try:
+        yield
+    except (ArtefactError, ConfigError, DataError, OutputError):
+        raise
+    except Exception as error:
+        if not may_pass(error):
+            raise
+        with storage_errors(url):
+            raise
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Say whether ``error`` may be gone after a while: a storage or a network that is away, or a disk that is full.
+
+    >>> may_pass(ConnectionError("reset")), may_pass(PermissionError("no")), may_pass(ValueError("no"))
+    (True, False, False)
+    """
+    while error is not None:
+        if isinstance(error, OSError):
+            return not isinstance(error, _FOR_GOOD) and error.errno != errno.EROFS
+        if _is_of_client(error):
+            return True
+        error = error.__cause__
+    return False
+
+
+@contextmanager
 def absence_allowed() -> Iterator[None]:
     """Let it pass that a file is not there, but not that its bucket is not."""
     try:
@@ -113,9 +152,14 @@ def _told(error: Exception, url: str | os.PathLike[str]) -> str | None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return f"no space is left at {name}; free some and call again"
         return f"{name} cannot be used: {text}; check the path, and call again if the storage was away for a moment"
-    if {kind.__module__.partition(".")[0] for kind in type(error).__mro__} & _CLIENTS:
+    if _is_of_client(error):
         return f"{name} cannot be reached: {text}; check the address and the network, and call again"
     return None
+
+
+def _is_of_client(error: BaseException) -> bool:
+    """Say whether ``error`` is one of the packages that speak with storages."""
+    return bool({kind.__module__.partition(".")[0] for kind in type(error).__mro__} & _CLIENTS)
 
 
 def error_code(error: BaseException) -> str | None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 import torch
 from safetensors.torch import save
 
 from ganaug import checkpoint
-from ganaug.errors import ArtefactError, ConfigError, OutputError
+from ganaug.errors import ArtefactError, OutputError
 
 NEST = {"a": torch.arange(6.0).reshape(2, 3), 4: [1, None, "x", {"b": torch.tensor(True)}], "none": torch.zeros(0)}
 
@@ -46,15 +48,16 @@ def test_numbered_ones_are_removed_with_the_first(place: str) -> None:
 def test_a_removal_that_was_killed_is_ended_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         checkpoint.write(checkpoint.nth(tmp_path / "c", number), NEST)
-    unlink = Path.unlink
+    (tmp_path / ".c.part").write_text("left by a kill")
+    remove = os.remove
 
-    def killed(path: Path, **options: Any) -> None:
-        if path.name == "c.1":
+    def killed(path: str) -> None:
+        if path.endswith("c.1"):
             raise KeyboardInterrupt
-        unlink(path, **options)
+        remove(path)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Path, "unlink", killed)
+        patch.setattr(os, "remove", killed)
         checkpoint.remove(tmp_path / "c")
     checkpoint.remove(tmp_path / "c")
     assert os.listdir(tmp_path) == []
@@ -67,7 +70,7 @@ def test_a_full_disk_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.Monk
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(OutputError, match="no space is left on the disk while writing"):
+    with monkeypatch.context() as patch, pytest.raises(OutputError, match="no space is left at"):
         patch.setattr(os, call, full)
         checkpoint.write(tmp_path / "c", {"step": 2})
     assert os.listdir(tmp_path) == ["c"] and checkpoint.load(tmp_path / "c") == {"step": 1}
@@ -75,10 +78,64 @@ def test_a_full_disk_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"cannot write to .*file/c"):
+    with pytest.raises(OutputError, match=r"file/c' cannot be used"):
         checkpoint.write(tmp_path / "file" / "c", NEST)
-    with pytest.raises(ConfigError, match="'nowhere://c' cannot be opened"):
+    with pytest.raises(OutputError, match="'nowhere://c' cannot be used: Protocol not known"):
         checkpoint.write("nowhere://c", NEST)
+
+
+def saves(place: str | Path) -> checkpoint.Saves:
+    return checkpoint.Saves(place, seconds=0, identity={"seed": 1})
+
+
+def test_a_storage_that_is_away_is_told_when_read_and_only_logged_when_written(
+    s3_bucket: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = f"{s3_bucket}/c"
+    saves(place).write({"step": 1})
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        patch.setenv("AWS_MAX_ATTEMPTS", "1")
+        fsspec.filesystem("s3").clear_instance_cache()
+        uses: list[Callable[[], Any]] = [
+            lambda: checkpoint.load(place),
+            lambda: checkpoint.exists(place),
+            lambda: checkpoint.write(place, NEST),
+            lambda: checkpoint.remove(place),
+            saves(place).read,
+        ]
+        for use in uses:
+            with pytest.raises(OutputError, match="cannot be reached") as caught:
+                use()
+            assert isinstance(caught.value.__cause__, ConnectionError), "waiting may mend it"
+        saves(place).write({"step": 2})
+        assert "the training goes on without having saved its state" in caplog.text
+    fsspec.filesystem("s3").clear_instance_cache()
+    assert saves(place).read() == {"step": 1}
+    saves(place).write({"step": 3})
+    assert saves(place).read() == {"step": 3}
+    checkpoint.remove(place)
+    assert saves(place).read() is None
+
+
+def test_a_training_goes_on_while_the_disk_is_full_but_not_where_it_may_not_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    saves(tmp_path / "c").write({"step": 1})
+
+    def failing(number: int, text: str) -> None:
+        def fail(*_: Any) -> None:
+            raise OSError(number, text)
+
+        monkeypatch.setattr(os, "replace", fail)
+
+    failing(errno.ENOSPC, "No space left on device")
+    saves(tmp_path / "c").write({"step": 2})
+    assert "no space is left at" in caplog.text and saves(tmp_path / "c").read() == {"step": 1}
+    for number, text in [(errno.EACCES, "Permission denied"), (errno.EROFS, "Read-only file system")]:
+        failing(number, text)
+        with pytest.raises(OutputError):
+            saves(tmp_path / "c").write({"step": 3})
 
 
 def test_another_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,6 +134,51 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_scratch(tmp_path, monkeyp
     assert os.listdir(tmp_path) == ["f"] and (tmp_path / "f").read_bytes() == b"old"
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_writers_at_the_same_time_need_a_scratch_each_and_a_lone_one_leaves_nothing_behind(
+    tmp_path, alone, monkeypatch
+):
+    class Killed(BaseException):
+        pass
+
+    def kill(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(os, "replace", kill)
+        patch.setattr(storage.disk.Path, "unlink", lambda *_, **__: None)
+        storage.atomic_write(tmp_path / "f", b"old", alone=alone)
+    (left,) = os.listdir(tmp_path)
+    assert left == ".f.part" if alone else left.startswith(storage.SCRATCH)
+    assert storage.files_below(tmp_path) == ({left: 3} if alone else {})
+    storage.atomic_write(tmp_path / "f", b"new", alone=alone)
+    assert storage.exists(tmp_path / "f") and (tmp_path / left).exists() != alone
+    (tmp_path / ".f.part").write_text("left")
+    storage.delete_file(tmp_path / "f")
+    storage.delete_file(tmp_path / "f")
+    assert not storage.exists(tmp_path / "f") and os.listdir(tmp_path) == ([] if alone else [left])
+
+
+def test_what_is_copied_is_on_the_disk_before_it_gets_its_name(folder, tmp_path, monkeypatch):
+    done, sync, replace = [], os.fsync, os.replace
+
+    def synced(descriptor):
+        done.append(os.path.realpath(f"/proc/self/fd/{descriptor}"))
+        sync(descriptor)
+
+    def replaced(source, target):
+        assert str(source) in done, "the bytes come first"
+        done.append(str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    storage.upload(folder, tmp_path / "to")
+    for name in storage.files_below(folder):
+        place = tmp_path / "to" / name
+        assert str(place.parent) in done[done.index(str(place)) :], "then the name"
+
+
 def test_names_that_would_leave_the_folder_are_refused(s3_bucket, tmp_path):
     files, path = storage.filesystem(s3_bucket)
     files.call_s3("put_object", Bucket=path, Key="a/../../evil", Body=b"x")
@@ -146,10 +191,12 @@ def test_names_that_would_leave_the_folder_are_refused(s3_bucket, tmp_path):
 def every_use(url, tmp_path):
     yield lambda: storage.read_bytes(storage.join(url, "f"))
     yield lambda: storage.atomic_write(storage.join(url, "f"), b"x")
+    yield lambda: storage.exists(storage.join(url, "f"))
     yield lambda: storage.files_below(url)
     yield lambda: storage.upload(tmp_path, url, files=["f"])
     yield lambda: storage.download(url, tmp_path / "to")
     yield lambda: storage.delete(url, files=["f"])
+    yield lambda: storage.delete_file(storage.join(url, "f"))
 
 
 def test_a_bucket_that_is_not_there(s3_bucket, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,27 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path, killed_at: i
     entered: list[int] = []
     require_same(train(fake_gan(entered=entered), Points(), **options, **kept), whole)
     assert entered == [1]
+
+
+def test_a_training_outlives_checkpoints_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    options: Any = {"seed": 5, "device": CPU}
+    whole, write, calls = train(fake_gan(), Points(), **options), checkpoints.storage.atomic_write, itertools.count()
+
+    def flaky(*arguments: Any, **named: Any) -> None:
+        if next(calls) % 3:
+            with checkpoints.storage.storage_errors("s3://bucket/c"):
+                raise ConnectionResetError("reset by peer")
+        write(*arguments, **named)
+
+    monkeypatch.setattr(checkpoints.storage, "atomic_write", flaky)
+    kept: Any = {"checkpoint": tmp_path / "c", "checkpoint_seconds": 0}
+    with pytest.raises(Killed):
+        train(dying(fake_gan(), 30), Points(), **options, **kept)
+    assert checkpoints.load(tmp_path / "c")["state"]["step"] == 27, "that of step 28 and 29 failed"
+    require_same(train(fake_gan(), Points(), **options, **kept), whole)
+    assert "goes on without having saved its state" in caplog.text
 
 
 @pytest.mark.parametrize("patience", [None, 2])

@@ -17,6 +17,7 @@ from ganaug.data.synthetic import KEY, note_of, warn_if_synthetic
 from ganaug.errors import DataError
 from ganaug.frames import names_of
 from ganaug.schema import close_to
+from ganaug.storage import outage_errors
 
 __all__ = ["filesystem_of", "find_files", "kind_of_file", "notice_synthetic", "read_file"]
 
@@ -40,8 +41,15 @@ def read_file(source: str | os.PathLike[str], *, notice: bool = True) -> pa.Tabl
     ------
     DataError
         if there is nothing there, it is empty, of an unknown kind or broken, or its files have different columns.
+    OutputError
+        if the storage that holds it is away.
     """
     text = os.fspath(source)
+    with outage_errors(text):
+        return _read(text, text if notice else None)
+
+
+def _read(text: str, where: str | None) -> pa.Table:
     filesystem, path = filesystem_of(text)
     base, files = find_files(filesystem, path, text)
     kinds = {kind_of_file(name) for name in files}
@@ -54,7 +62,7 @@ def read_file(source: str | os.PathLike[str], *, notice: bool = True) -> pa.Tabl
         if kinds == {"csv"}:
             tables = [_read_csv(filesystem, name) for name in files]
             return _joined(tables, files) if base is None else _with_partitions(tables, files, base)
-        return _read_parquet(filesystem, files, base, text if notice else None)
+        return _read_parquet(filesystem, files, base, where)
     except (pa.ArrowException, OSError, UnicodeError) as error:
         kind = "CSV in UTF-8" if kinds == {"csv"} else "Parquet"
         raise DataError(f"{text!r} cannot be read as {kind}: {error}") from error

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ganaug import containers
 from ganaug.data.image_source import Fetched, Labels, Source, choose_split
-from ganaug.errors import DataError
+from ganaug.errors import DataError, OutputError
 from ganaug.image_containers import array_images, frame_form, is_array, xy_form
 
 __all__ = ["is_xy", "npz_source", "xy_source"]
@@ -56,7 +56,7 @@ def npz_source(fetched: Fetched, name: str, *, where: str, target: Hashable, spl
             X = _array(file, image_name, where)
             y = _array(file, label_name, where) if label_name in file.files else None
     except (OSError, EOFError, zipfile.BadZipFile, ValueError) as error:
-        if isinstance(error, DataError):
+        if isinstance(error, DataError | OutputError):
             raise
         raise DataError(f"{where} cannot be read as npz: {error}; write it again, with plain arrays") from error
     images = array_images(X)

@@ -20,6 +20,7 @@ from ganaug.data.image_find import Features, ImageColumn, candidates, features_o
 from ganaug.data.image_source import Labels, Source
 from ganaug.frames import names_of
 from ganaug.image_containers import arrow_form, frame_form
+from ganaug.storage import outage_errors
 
 __all__ = ["cell_of", "column_source", "labels_of", "path_of", "place_of", "struct_paths"]
 
@@ -123,7 +124,7 @@ def _local(path: str) -> Cell:
 
 
 def _fetch(url: str) -> bytes:
-    with cast(Any, fsspec.open(url, "rb")) as file:
+    with outage_errors(url), cast(Any, fsspec.open(url, "rb")) as file:
         return file.read()
 
 

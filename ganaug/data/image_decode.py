@@ -17,6 +17,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ganaug.data.synthetic import KEY, note_of
+from ganaug.errors import OutputError
 
 __all__ = ["EXTENSIONS", "Cell", "Look", "Unreadable", "decode", "fitted", "guarded", "is_encoded", "look"]
 
@@ -136,7 +137,7 @@ def _opened(cell: Cell) -> Iterator[Image.Image]:
             raise Unreadable("it is empty (0 bytes)")
         with Image.open(source, formats=_formats()) as image:
             yield image
-    except Unreadable:
+    except (Unreadable, OutputError):  # the latter: of the storage, not of the image
         raise
     except FileNotFoundError as error:
         raise Unreadable("the file does not exist") from error

@@ -22,6 +22,7 @@ from ganaug.data.image_folders import folder_source, tree_of
 from ganaug.data.image_source import Fetched, Source, choose_split, counted, listed, split_of, warn
 from ganaug.errors import DataError
 from ganaug.image_containers import frame_form
+from ganaug.storage import may_pass, outage_errors
 
 __all__ = ["holds_images", "path_source"]
 
@@ -29,27 +30,45 @@ _BATCH = 256  # encoded images of a Parquet file that are in memory at a time
 
 
 def holds_images(text: str) -> bool:
-    """Return whether there are images, or paths to images, at a path or URL."""
+    """Return whether there are images, or paths to images, at a path or URL.
+
+    Raises
+    ------
+    OutputError, DataError
+        if the storage that holds it is away. Of all else that is wrong, whoever reads it as a table tells.
+    """
     try:
-        filesystem, path = filesystem_of(text)
-        if _is_npz(path) or _is_image(path):
-            return True
-        if filesystem.get_file_info(path).type == fs.FileType.Directory and _is_folder(filesystem, path):
-            return True
-        base, files = find_files(filesystem, path, text)
-        if kind_of_file(files[0]) == "parquet":
-            with filesystem.open_input_file(files[0]) as stream, _readable(text):
-                found = _peek(parquet.ParquetFile(stream))
-            return bool(found) and (found[0].kind != "path" or _names_files(filesystem, base, files, text))
-        with filesystem.open_input_stream(files[0]) as stream:
-            head = stream.read(1 << 16).lower()
-        return any(end.encode() in head for end in EXTENSIONS) and _names_files(filesystem, base, files, text)
-    except (DataError, OSError):
-        return False  # whoever reads it as a table says what is wrong
+        with outage_errors(text):
+            return _holds_images(text)
+    except (DataError, OSError) as error:
+        if may_pass(error):
+            raise
+        return False
 
 
 def path_source(text: str, *, target: Hashable, split: str | None) -> Source:
     """Take images and labels from a path or URL."""
+    with outage_errors(text):
+        return _source(text, target, split)
+
+
+def _holds_images(text: str) -> bool:
+    filesystem, path = filesystem_of(text)
+    if _is_npz(path) or _is_image(path):
+        return True
+    if filesystem.get_file_info(path).type == fs.FileType.Directory and _is_folder(filesystem, path):
+        return True
+    base, files = find_files(filesystem, path, text)
+    if kind_of_file(files[0]) == "parquet":
+        with filesystem.open_input_file(files[0]) as stream, _readable(text):
+            found = _peek(parquet.ParquetFile(stream))
+        return bool(found) and (found[0].kind != "path" or _names_files(filesystem, base, files, text))
+    with filesystem.open_input_stream(files[0]) as stream:
+        head = stream.read(1 << 16).lower()
+    return any(end.encode() in head for end in EXTENSIONS) and _names_files(filesystem, base, files, text)
+
+
+def _source(text: str, target: Hashable, split: str | None) -> Source:
     filesystem, path = filesystem_of(text)
     where = repr(text)
     info = filesystem.get_file_info(path)

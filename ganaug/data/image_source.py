@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from pyarrow import fs
 from ganaug.data.image_decode import Cell
 from ganaug.errors import DataError, DataWarning
 from ganaug.image_containers import ArrayImages
+from ganaug.storage import outage_errors, storage_errors
 
 __all__ = ["Fetched", "Labels", "Source", "choose_split", "counted", "listed", "split_of", "warn"]
 
@@ -71,7 +72,15 @@ class Fetched:
         self._copies: dict[str, Path] = {}
 
     def __call__(self, name: str) -> Path:
-        """Return a local path to the contents of ``name``."""
+        """Return a local path to the contents of ``name``.
+
+        Raises
+        ------
+        OSError
+            There is no such file, or it may not be read.
+        OutputError
+            The storage is away, or there is no room for the copy.
+        """
         if self.local:
             return Path(name)
         if name not in self._copies:
@@ -79,10 +88,17 @@ class Fetched:
                 self._folder = Path(tempfile.mkdtemp(prefix="ganaug-"))
                 weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
             copy = self._folder / f"{len(self._copies)}{Path(name).suffix}"
-            with self._filesystem.open_input_stream(name) as source, open(copy, "wb") as target:
-                shutil.copyfileobj(source, target)
+            with open(copy, "wb") as target:
+                for block in self._blocks(name):
+                    with storage_errors(copy):
+                        target.write(block)
             self._copies[name] = copy
         return self._copies[name]
+
+    def _blocks(self, name: str) -> Iterator[bytes]:
+        with outage_errors(name), self._filesystem.open_input_stream(name) as source:
+            while block := source.read(1 << 20):
+                yield block
 
 
 def listed(names: Sequence[str]) -> str:

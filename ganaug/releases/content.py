@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ganaug.errors import ArtefactError, OutputError
+from ganaug.files import digest, inside
 from ganaug.releases.release import CLAIM, DATA, MANIFEST, RELEASE, check_name
 from ganaug.storage import is_url, storage_errors
 
-__all__ = ["Content", "collect", "sha256_of"]
+__all__ = ["Content", "collect"]
 
 _LENGTH = 16
 """Hexadecimal digits of a version that is named by its content."""
@@ -69,7 +70,7 @@ def collect(folder: str | os.PathLike[str], files: Mapping[str, str | os.PathLik
     described = []
     with storage_errors(folder):
         for name in sorted(sources):
-            described.append({"name": name, "bytes": sources[name].stat().st_size, "sha256": sha256_of(sources[name])})
+            described.append({"name": name, "bytes": sources[name].stat().st_size, "sha256": digest(sources[name])})
     known = {entry["name"]: entry["sha256"] for entry in manifest["files"]}
     damaged = next((f["name"] for f in described if known.get(f["name"], f["sha256"]) != f["sha256"]), None)
     if damaged is not None:
@@ -82,7 +83,7 @@ def collect(folder: str | os.PathLike[str], files: Mapping[str, str | os.PathLik
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
-    """Read a data set's manifest, and see that its files are there."""
+    """Read a data set's manifest, and see that its files are there, and in the folder."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         names = [entry["name"] for entry in manifest["files"] if entry["sha256"]]
@@ -93,9 +94,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             f"{str(folder)!r} holds no {MANIFEST}; give the folder of a data set that ganaug.write_parquet wrote, "
             "such as RUN/synthetic"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtefactError(f"{str(folder / MANIFEST)!r} cannot be read: {error}; write the data set again") from error
-    missing = next((name for name in names if not (folder / name).is_file()), None)
+    missing = next((name for name in names if not inside(folder, name).is_file()), None)
     if missing is not None:
         raise ArtefactError(f"{str(folder / missing)!r} is missing, and the manifest names it; write the set again")
     return manifest
@@ -109,9 +110,3 @@ def _files_of(name: str, path: Path) -> dict[str, Path]:
     if not path.is_file():
         raise OutputError(f"{str(path)!r}, which is to be published as {name!r}, does not exist")
     return {name: path}
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

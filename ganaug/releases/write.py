@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ganaug import storage
 from ganaug.errors import OutputError
+from ganaug.files import sync, sync_all
 from ganaug.releases import pointer
 from ganaug.releases.content import Content
 from ganaug.releases.release import CLAIM, MANIFEST, RELEASE, Release, to_bytes, url_of
@@ -44,12 +45,14 @@ def _write_local(place: str, release: Release, content: Content, same: _Same) ->
         try:
             storage.put_files(content.sources, scratch, last=(MANIFEST,))
             storage.atomic_write(scratch / RELEASE, to_bytes(release.to_json()))
+            sync_all(scratch)  # so that the rename names whole files, whatever happens next
             with pointer.locked(place):
                 there = same()  # another may have been faster
                 if there is None and target.exists():
                     shutil.rmtree(target)  # no release.json: nobody sees it
                 if there is None:
                     scratch.rename(target)
+                    sync(target.parent)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return release if there is None else there

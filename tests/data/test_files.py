@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from PIL import Image
 from pyarrow import compute, csv, dataset, parquet
 
-from ganaug.data import fingerprint, read_table
-from ganaug.errors import DataError
+from ganaug import storage
+from ganaug.data import fingerprint, read_images, read_table
+from ganaug.data.image_paths import holds_images
+from ganaug.errors import DataError, OutputError
 
 FRAME = pd.DataFrame(
     {"a": [1, 2, 3, 4], "b": ["x", None, "y", "x"], "c": [0.25, np.nan, 1.5, 2.0], "key": [7, 7, 8, 8]}
@@ -242,3 +248,76 @@ def test_duplicated_column_names_of_files(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b,a\n1,2,3\n4,5,6\n")
     with pytest.raises(DataError, match=r"more than once: \['a'\]"):
         read_table(tmp_path / "t.csv")
+
+
+# ----------------------------------------------------------------------------------------- storage away
+@pytest.fixture
+def stored(s3_bucket: str) -> str:
+    """Put a table as Parquet, images in a folder, in Parquet and listed in CSV, and an npz, into a bucket."""
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16), np.uint8)
+    files = storage.filesystem(s3_bucket)[0]
+    pictures = []
+    for i, image in enumerate(images):
+        content = io.BytesIO()
+        Image.fromarray(image).save(content, "PNG")
+        pictures.append(content.getvalue())
+        storage.atomic_write(f"{s3_bucket}/folder/{'ab'[i % 2]}/{i}.png", pictures[-1])
+    names = [f"{s3_bucket}/folder/{'ab'[i % 2]}/{i}.png" for i in range(8)]
+    storage.atomic_write(f"{s3_bucket}/list.csv", "\n".join(["image,label", *(f"{n},{n[-7]}" for n in names)]).encode())
+    for name, table in {"table": pa.Table.from_pandas(FRAME), "held": pa.table({"image": pictures})}.items():
+        with files.open(f"{s3_bucket}/{name}.parquet", "wb") as file:
+            parquet.write_table(table, file)
+    FRAME.to_csv(content := io.BytesIO(), index=False)
+    storage.atomic_write(f"{s3_bucket}/table.csv", content.getvalue())
+    np.savez(content := io.BytesIO(), images=images, labels=np.arange(8) % 2)
+    storage.atomic_write(f"{s3_bucket}/images.npz", content.getvalue())
+    return s3_bucket
+
+
+def require_away(use: Callable[[], Any]) -> None:
+    """Check that ``use`` says that the storage is away, in a way that lets a caller try again."""
+    with pytest.raises((OutputError, DataError)) as caught:
+        use()
+    assert storage.may_pass(caught.value) and "Could not connect" in str(caught.value)
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+IMAGES = ["folder", "held.parquet", "list.csv", "images.npz"]
+
+
+@pytest.mark.parametrize("name", ["table.parquet", "table.csv", "", "*.csv", *IMAGES])
+def test_a_storage_that_is_away_is_no_fault_of_the_data(
+    s3_bucket: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    fsspec.filesystem("s3").clear_instance_cache()
+    url = f"{s3_bucket}/{name}"
+    require_away(lambda: read_table(url))
+    require_away(lambda: read_images(url))
+    if not name.endswith(".npz"):  # that is told by the name
+        require_away(lambda: holds_images(url))
+
+
+@pytest.mark.parametrize("name", ["table.parquet", "table.csv", *IMAGES])
+def test_a_storage_that_goes_away_while_it_is_read_is_no_fault_of_the_data(
+    stored: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exceptions = pytest.importorskip("botocore.exceptions")
+    url, files = f"{stored}/{name}", type(storage.filesystem(stored)[0])
+    reads: Callable[..., Any] = read_images if name in IMAGES else read_table
+    options: Any = {"skip_unreadable": True} if name in ("folder", "held.parquet", "list.csv") else {}
+    assert len(reads(url, **options).table)
+
+    def away(*_: Any, **__: Any) -> Any:
+        raise exceptions.EndpointConnectionError(endpoint_url="http://127.0.0.1:9")
+
+    # What is there can be asked, and what is in it cannot; of a list, what is in the files that it names.
+    call, lost = files._call_s3, ".png" if name == "list.csv" else ""
+
+    async def only_heads(self: Any, method: str, *arguments: Any, **options: Any) -> Any:
+        failing = method == "get_object" and options["Key"].endswith(lost)
+        return away() if failing else await call(self, method, *arguments, **options)
+
+    monkeypatch.setattr(files, "_call_s3", only_heads)
+    require_away(lambda: reads(url, **options))

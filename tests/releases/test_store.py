@@ -172,6 +172,14 @@ def test_what_is_no_whole_data_set_is_refused(tmp_path, sets):
     assert store.versions() == []
 
 
+def test_a_link_out_of_the_data_set_is_not_published(tmp_path):
+    folder = data_set(tmp_path / "a", 0)
+    (folder / "data" / "part-00001.parquet").rename(tmp_path / "elsewhere.parquet")
+    (folder / "data" / "part-00001.parquet").symlink_to(tmp_path / "elsewhere.parquet")
+    with pytest.raises(ArtefactError, match="is a link that leads out of its folder; do not trust it"):
+        Releases(tmp_path / "p").publish(folder)
+
+
 # ------------------------------------------------------------------------------------- rolled back
 def test_rolled_back_step_by_step_and_by_name(place, sets):
     store = Releases(place)
