@@ -17,9 +17,7 @@ from typing import Any
 import numpy as np
 from prefect import task
 from prefect.assets import materialize
-from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
-from prefect.tasks import Task
 
 from flows import credentials
 from flows.history import expire, last_run, remember
@@ -27,6 +25,7 @@ from flows.lineage import asset_of
 from flows.notify import emit_findings
 from flows.page import PageProgress, show_changes, show_samples, show_verdict, show_warnings
 from flows.parameters import AugmentRequest
+from flows.patience import PATIENCE
 from flows.processes import processes, train_together
 from flows.slot import gpu_slot
 from ganaug import augmentation, drift, steps, storage
@@ -38,10 +37,7 @@ from ganaug.releases import Releases
 from ganaug.steps import Run
 from ganaug.storage import join
 
-__all__ = ["check", "choose", "is_passing", "publish", "read", "report", "review", "sample", "train", "withhold"]
-
-FOR_GOOD = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
-"""What no waiting mends, among the errors of the operating system."""
+__all__ = ["check", "choose", "publish", "read", "report", "review", "sample", "train", "withhold"]
 
 MADE = {
     "choose": "plan.json",
@@ -58,39 +54,16 @@ PROFILE = "profile.json"
 _log = logging.getLogger("ganaug.flows")
 
 
-def is_passing(error: BaseException | None) -> bool:
-    """Say whether ``error`` may be gone after a while: storage, network or disk space, not what we were given.
-
-    >>> is_passing(ConnectionError("reset")), is_passing(PermissionError("no")), is_passing(ValueError("no"))
-    (True, False, False)
-    """
-    while error is not None:
-        if isinstance(error, OSError):
-            return not isinstance(error, FOR_GOOD)
-        error = error.__cause__
-    return False
-
-
-def _try_again(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
-    return is_passing(state.result(raise_on_failure=False))
-
-
 def _cache_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     """Name a task after the data, the options and the versions that decide its result, and the run's folder."""
     data = parameters["data"]
     return f"ganaug-{context.task.name}-{data['name']}-{asset_of(data['run']).key}".replace("/", "-")
 
 
-_patience: Any = {
-    "retries": 3,
-    "retry_delay_seconds": [2, 10, 60],
-    "retry_jitter_factor": 0.5,
-    "retry_condition_fn": _try_again,
-}
-_once: Any = {**_patience, "cache_key_fn": _cache_key, "persist_result": True, "result_serializer": "json"}
+_once: Any = {**PATIENCE, "cache_key_fn": _cache_key, "persist_result": True, "result_serializer": "json"}
 
 
-@task(**_patience)
+@task(**PATIENCE)
 def read(request: AugmentRequest) -> dict[str, Any]:
     """Read and check the data, and open the run's folder; what deserves a look goes to the log."""
     with warnings.catch_warnings(record=True) as noticed:
@@ -167,7 +140,7 @@ def sample(
     return {"rows": rows, "path": join(data["run"], "synthetic", DATA)}
 
 
-@task(**_patience)
+@task(**PATIENCE)
 def report(request: AugmentRequest, data: Mapping[str, Any], synthetic: Mapping[str, Any]) -> dict[str, Any]:
     """Write the report, close the run, and show the verdict on the page."""
     with _opened(request, data) as run:
@@ -182,7 +155,7 @@ def report(request: AugmentRequest, data: Mapping[str, Any], synthetic: Mapping[
         return {"decision": augmentation.summarise(run)["decision"], "path": place}
 
 
-@materialize("ganaug://published", **_patience)
+@materialize("ganaug://published", **PATIENCE)
 def publish(
     request: AugmentRequest,
     data: Mapping[str, Any],
@@ -212,7 +185,7 @@ def publish(
     return {"published": True, "version": release.version, "latest": latest.version}
 
 
-@task(**_patience)
+@task(**PATIENCE)
 def withhold(request: AugmentRequest, why: str) -> dict[str, Any]:
     """Publish nothing, and say which version stays the latest."""
     credentials.use(request.credentials)
@@ -221,7 +194,7 @@ def withhold(request: AugmentRequest, why: str) -> dict[str, Any]:
     return {"published": False, "reason": why, "latest": None if latest is None else latest.version}
 
 
-@task(**_patience)
+@task(**PATIENCE)
 def review(
     request: AugmentRequest,
     data: Mapping[str, Any],

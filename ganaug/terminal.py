@@ -88,7 +88,9 @@ def show_rows(console: Console, title: str, head: Sequence[str], rows: Iterable[
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column, name in enumerate(head):
         numeric = bool(rows) and all(isinstance(row[column], int | float) or row[column] == "" for row in rows)
-        table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
+        # What stands first is what people copy: it stays on one line.
+        side: Any = "right" if numeric else "left"
+        table.add_column(escape(name), justify=side, overflow="fold", no_wrap=column == 0)
     for row in rows:
         table.add_row(*(escape(_text(value)) for value in row))
     console.print(table)

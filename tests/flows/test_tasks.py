@@ -11,23 +11,24 @@ import torch
 
 from flows import tasks
 from flows.parameters import AugmentRequest
+from flows.patience import is_passing
 from ganaug.errors import DataError, OutputError
 
 pytestmark = pytest.mark.usefixtures("server")
 
 
 def test_only_what_may_pass_is_tried_again() -> None:
-    assert tasks.is_passing(TimeoutError("slow storage"))
-    assert tasks.is_passing(OSError(errno.ENOSPC, "full"))
-    assert not tasks.is_passing(FileNotFoundError("data.csv"))
-    assert not tasks.is_passing(DataError("no column 'y'"))
+    assert is_passing(TimeoutError("slow storage"))
+    assert is_passing(OSError(errno.ENOSPC, "full"))
+    assert not is_passing(FileNotFoundError("data.csv"))
+    assert not is_passing(DataError("no column 'y'"))
     full = OutputError("no space is left")
     full.__cause__ = OSError(errno.ENOSPC, "full")
-    assert tasks.is_passing(full)
+    assert is_passing(full)
     readonly = OutputError("cannot write")
     readonly.__cause__ = PermissionError("read-only")
-    assert not tasks.is_passing(readonly)
-    assert not tasks.is_passing(None)
+    assert not is_passing(readonly)
+    assert not is_passing(None)
 
 
 def test_reading_answers_with_counts_and_a_fingerprint_and_opens_the_folder(request_: AugmentRequest) -> None:
