@@ -15,7 +15,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
-from prefect.tasks import Task
+from prefect.tasks import MaterializingTask, Task
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -89,12 +89,12 @@ def _take_steps(request: AugmentRequest) -> dict[str, Any]:
     def step(task: Task[..., Any], asset: str | None = None, sources: tuple[str, ...] = ()) -> Task[..., Any]:
         """Give the task its place in the lineage; it is run again where somebody removed what it had made."""
         lineage: dict[str, Any] = {"asset_deps": [asset_of(source) for source in sources]}
-        if asset is not None:
-            lineage["assets"] = [asset_of(join(data["run"], asset))]
+        if isinstance(task, MaterializingTask):
+            lineage["assets"] = [] if asset is None else [asset_of(join(data["run"], asset))]
         return task.with_options(refresh_cache=tasks.MADE[task.name] not in data["made"], **lineage)
 
     plan = step(tasks.choose)(request, data)
-    effect = step(tasks.check, "effect.json", (request.data,))(request, data)
+    effect = step(tasks.check, None if request.depth is None else "effect.json", (request.data,))(request, data)
     synthesizer = step(tasks.train, "synthesizer", (request.data,))(request, data)
     synthetic = step(tasks.sample, "synthetic")(request, data, plan, effect, synthesizer)
     report = step(tasks.report)(request, data, synthetic)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from uuid import UUID
 
@@ -9,6 +10,8 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.events.filters import EventFilter, EventNameFilter
+from prefect.events.worker import EventsWorker
 
 from flows import tasks
 from flows.augment import augment, run
@@ -126,3 +129,22 @@ def test_storage_that_fails_for_a_moment_is_tried_again(
     read = tasks.read.with_options(retry_delay_seconds=0)
     assert flow(lambda: read(request_), name="reading")()["rows"] == 75
     assert next(answers, "used up") == "used up"
+
+
+def test_assets_tell_what_comes_from_what(request_: AugmentRequest, tmp_path: Path) -> None:
+    asked = request_.model_copy(update={"publish_to": str(tmp_path / "store"), "publish": "always"})
+    state = augment(asked, return_state=True)
+    out, store = f"{Path(str(asked.out)).as_uri()}", Path(str(asked.publish_to)).as_uri()
+    EventsWorker.instance().wait_until_empty()
+    names = EventFilter(event=EventNameFilter(name=["prefect.asset.materialization.succeeded"]))
+    for _ in range(50):
+        with get_client(sync_client=True) as client:
+            seen = client.read_events(names, limit=50).events
+        made = {event.resource.id: event for event in seen if event.resource.id.startswith((out, store))}
+        if store in made:
+            break
+        time.sleep(0.1)
+    assert state.is_completed() and set(made) == {f"{out}/synthesizer", f"{out}/synthetic", store}
+    sources = {key: {related.id for related in event.related if related.role == "asset"} for key, event in made.items()}
+    assert Path(asked.data).as_uri() in sources[f"{out}/synthesizer"]
+    assert f"{out}/synthesizer" in sources[f"{out}/synthetic"] and f"{out}/synthetic" in sources[store]
