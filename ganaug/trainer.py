@@ -59,6 +59,7 @@ class _State:
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def nest(self) -> dict[str, Any]:
+        """Return all of it as mappings and lists of tensors and plain values, for `ganaug.checkpoint`."""
         return {
             "step": self.step,
             "ended": self.ended,

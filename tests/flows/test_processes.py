@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import hashlib
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +40,50 @@ def test_what_the_processes_say_stands_in_the_error(request_: AugmentRequest, mo
     with pytest.raises(TrainingError, match=r"the 2 processes that trained together failed: .*small\.csv"):
         train_together(run, request_, 2)
     assert not [path for path in Path(data["run"]).iterdir() if path.name.startswith(".")]
+
+
+SCRIPT = """
+import sys
+from flows import tasks
+from flows.parameters import AugmentRequest
+from flows.processes import train_together
+
+request = AugmentRequest.model_validate_json(sys.argv[1])
+train_together(tasks._begin(request), request, 2)
+"""
+
+
+def trainers(out: str) -> list[int]:
+    """Return the processes, launcher and all, that train for the run in ``out``."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if b"--quiet" in words and out.encode() in words:
+            found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_nobody_trains_on_when_the_run_is_gone(request_: AugmentRequest, how: signal.Signals) -> None:
+    if not Path("/proc/self/cmdline").is_file():
+        pytest.skip("processes are found by /proc")
+    asked = request_.model_copy(update={"variant": "wgan_gp"})
+    run = subprocess.Popen([sys.executable, "-c", SCRIPT, asked.model_dump_json()], stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while len(trainers(str(asked.out))) < 3 and time.monotonic() < until:  # a launcher and two processes
+        assert run.poll() is None
+        time.sleep(0.1)
+    assert len(trainers(str(asked.out))) >= 3
+    run.send_signal(how)
+    run.wait(40)
+    while trainers(str(asked.out)) and time.monotonic() < until + 60:
+        time.sleep(0.2)
+    assert trainers(str(asked.out)) == []
+    assert not (Path(str(asked.out)) / "synthesizer").exists()
 
 
 @pytest.mark.parametrize("text", ["0", "two", "-1", ""])

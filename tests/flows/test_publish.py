@@ -104,6 +104,27 @@ def test_a_shifted_column_is_told_the_next_night(nightly: AugmentRequest, table:
         assert "changes" in {artifact.key for artifact in client.read_artifacts()}
 
 
+def test_what_changed_is_told_by_the_task_that_is_tried_again(
+    nightly: AugmentRequest, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    augment(nightly)
+    frame = pd.read_csv(table)
+    frame["amount"] += 50
+    frame.to_csv(table, index=False)
+    told: list[Any] = []
+
+    def emit(*_: Any, changes: list[str], **__: Any) -> list[str]:
+        told.append(changes)
+        if len(told) == 1:
+            raise ConnectionError("the server is away")
+        return []
+
+    monkeypatch.setattr(tasks, "emit_findings", emit)
+    monkeypatch.setattr(tasks, "review", tasks.review.with_options(retry_delay_seconds=0))
+    changes = augment(nightly)["changes"]
+    assert told == [changes, changes] and "amount" in changes[0]
+
+
 def test_storage_in_the_cloud_with_credentials_from_a_block(
     nightly: AugmentRequest, table: Path, s3_bucket: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

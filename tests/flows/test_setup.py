@@ -35,6 +35,7 @@ def test_set_up_twice_makes_everything_once() -> None:
         queues = {queue.name: queue.priority for queue in client.read_work_queues(work_pool_name="ganaug")}
         assert {name: queues[name] for name in setup.QUEUES} == setup.QUEUES
         assert client.read_global_concurrency_limit_by_name("ganaug-gpu").limit == 2
+        assert setup.make_limit(client, "ganaug-gpu", None).endswith("2 slots"), "what nobody says stays"
         (automation,) = client.read_automations_by_name(setup.GONE)
         client.delete_automation(automation.id)  # the other tests' runs are none of its business
 

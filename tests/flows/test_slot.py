@@ -69,3 +69,10 @@ def test_on_a_cpu_nobody_waits_for_a_slot(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("GANAUG_GPU_LIMIT", "nobody-made-it")
     with slot.gpu_slot("cpu"):
         pass
+
+
+def test_more_cards_than_there_are_slots_are_refused(card: str) -> None:
+    refused = pytest.raises(ConfigError, match=r"2 cards are asked for.*has 1 slots.*--gpu-slots 2")
+    with refused, slot.gpu_slot("cuda", cards=2):
+        pytest.fail("trained without slots")
+    assert active(card) == 0
