@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pyarrow as pa
 from ganaug.data.image_decode import Unreadable, decode, guarded, look
 from ganaug.data.image_source import split_of
 from ganaug.errors import OutputError, SchemaError
+from ganaug.files import filling
 from ganaug.image_schema import ImageSchema
 from ganaug.pixels import IMAGE, PATH, table_of, to_png
 
@@ -132,28 +132,21 @@ def export_folder(
     path = Path(path)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise OutputError(f"{path} exists and is not empty; choose a new folder")
-    temporary = path.with_name(f".{path.name}.part")
     folders = _folders(schema)
     counts = dict.fromkeys(schema.class_names(), 0)
     row = itertools.count(first_row)
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        for table in [tables] if isinstance(tables, pa.Table) else tables:
-            for array, code in zip(schema.pixels(table), schema.label_codes(table), strict=True):
-                number = next(row)
-                text = None if note is None else _text(note, number)
-                folder = temporary / folders[code]
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / f"{number:08d}.png").write_bytes(to_png(array, text=text))
-                counts[schema.class_names()[code]] += 1
-        if path.exists():
-            path.rmdir()
-        os.replace(temporary, path)
+        with filling(path) as scratch:
+            for table in [tables] if isinstance(tables, pa.Table) else tables:
+                for array, code in zip(schema.pixels(table), schema.label_codes(table), strict=True):
+                    number = next(row)
+                    text = None if note is None else _text(note, number)
+                    folder = scratch / folders[code]
+                    folder.mkdir(parents=True, exist_ok=True)
+                    (folder / f"{number:08d}.png").write_bytes(to_png(array, text=text))
+                    counts[schema.class_names()[code]] += 1
     except OSError as error:
         raise OutputError(f"the images cannot be written to {path}: {error}; nothing was left there") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return counts
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ganaug import storage
 from ganaug.donors import Donor
 from ganaug.errors import OutputError
-from ganaug.files import filling, sync
+from ganaug.files import becoming, filling, put
 from ganaug.lock import FolderLock
 from ganaug.mirror import Mirror
 from ganaug.storage import SCRATCH
@@ -106,13 +106,8 @@ def new_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     file = local_path(path)
     with told(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        scratch = file.with_name(f".{file.name}.part")
-        try:
+        with becoming(file) as scratch:
             yield scratch
-            sync(scratch)
-            os.replace(scratch, file)
-        finally:
-            scratch.unlink(missing_ok=True)
 
 
 class RunFolder:
@@ -265,15 +260,7 @@ class RunFolder:
         """Write ``value`` to the JSON file ``name``."""
         text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         with told(self.path):
-            scratch = _scratch(self.path)
-            try:
-                with scratch.open("x", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(scratch, self.path / name)
-            finally:
-                scratch.unlink(missing_ok=True)
+            put(self.path / name, text.encode())
         self.keep(name)
 
     def finish(self) -> None:

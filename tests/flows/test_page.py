@@ -82,6 +82,13 @@ def test_what_turns_out_to_be_less_than_foreseen_is_shown_as_done_at_the_end(ser
     ]
 
 
+def test_a_work_that_failed_stays_where_it_was(server: Server) -> None:
+    progress = page.PageProgress()
+    progress("training", 37, 100)
+    progress.close()
+    assert server.told == [("progress-training", 37.0)]
+
+
 def test_each_kind_of_work_has_its_own_artifact_under_a_key_that_prefect_accepts(server: Server) -> None:
     progress = page.PageProgress()
     progress("effect: 5 Folds", 1, 4)
