@@ -78,6 +78,26 @@ def test_a_run_goes_on_on_another_machine(
     assert len(result.synthetic) == 10, "the generator was not trained again"
 
 
+def test_a_training_at_a_url_goes_on_from_its_checkpoint_on_another_machine(
+    frame: pd.DataFrame, s3_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("ganaug.synthesizer.Synthesizer.save", interrupted)
+        augment(frame, f"{s3_bucket}/run")
+    assert storage.exists(f"{s3_bucket}/run/checkpoint.safetensors")
+
+    monkeypatch.setenv("GANAUG_CACHE", str(tmp_path / "another"))
+    with monkeypatch.context() as patch:
+        patch.setattr("ganaug.trainer._take", lambda *_: pytest.fail("a step was taken again"))
+        augment(frame, f"{s3_bucket}/run")
+    augment(frame, str(tmp_path / "local"))
+    assert read_index(f"{s3_bucket}/run") == sums(tmp_path / "local")
+    assert not storage.exists(f"{s3_bucket}/run/checkpoint.safetensors")
+
+
 def test_what_the_index_does_not_list_does_not_exist(s3_bucket: str, tmp_path: Path) -> None:
     mirror = Mirror(f"{s3_bucket}/run")
     folder = mirror.pull()
