@@ -15,11 +15,13 @@ from ganaug.errors import ConfigError
 from ganaug.schema import Labelled
 from ganaug.synthesizer import Synthesizer
 
-__all__ = ["Judge", "class_counts", "draw", "ratio_counts"]
+__all__ = ["Judge", "class_counts", "draw", "ratio_counts", "share_counts"]
 
 Judge = Callable[[pa.Table], np.ndarray]
 """Rows -> probability of every class ``(n, n_classes)``, by a classifier fitted on the real rows of the same fold."""
 
+MOST_ROWS = 6_000
+"""Relabelled rows at most, unless there are more real ones."""
 STRATEGIES = ("minority", "not minority", "not majority", "all", "auto")
 
 
@@ -97,6 +99,19 @@ def ratio_counts(codes: np.ndarray, n_classes: int, ratio: float) -> dict[int, i
     present = np.bincount(codes, minlength=n_classes)
     lacking = np.where(present > 0, present.max() - present, 0)
     return {code: round(ratio * lack) for code, lack in enumerate(lacking.tolist())}
+
+
+def share_counts(codes: np.ndarray, n_classes: int, times: float, *, most: int = MOST_ROWS) -> dict[int, int]:
+    """Return ``times`` as many rows of each class as there are, fewer where that would be more than ``most`` in all.
+
+    There are never fewer than the real ones for want of room, if ``times`` is 1 or more.
+
+    >>> share_counts(np.array([0] * 100 + [1] * 20), 2, 10, most=600)
+    {0: 500, 1: 100}
+    """
+    present = np.bincount(codes, minlength=n_classes)
+    share = min(times, max(1.0, most / max(len(codes), 1)))
+    return {code: round(share * n) for code, n in enumerate(present.tolist())}
 
 
 def draw(

@@ -127,7 +127,7 @@ class Check:
     def _work(self) -> Work:
         protocol = self.protocol
         fitted = tuple(arm.name for arm in protocol.arms if arm.name != TUNED)
-        beside = sum(candidate.ratio > 0 for candidate in protocol.candidates)
+        beside = sum(not candidate.is_none for candidate in protocol.candidates)
         return Work(
             plan=self.plan,
             arms=fitted,

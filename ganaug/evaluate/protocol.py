@@ -214,8 +214,8 @@ class Protocol:
             ]
         ).reshape(len(candidates), len(inner), len(self.learners))
         ratio = float(np.mean([len(parts[p].held_codes) / len(parts[p].codes) for p in inner])) if inner else 0.5
-        error_rate = getattr(self.ours.augmenter, "error_rate", 0.2)
-        return choose(scores, candidates=candidates, test_to_train=ratio, error_rate=error_rate)
+        confidence = getattr(self.ours.augmenter, "confidence", 0.7)
+        return choose(scores, candidates=candidates, test_to_train=ratio, confidence=confidence)
 
     # ------------------------------------------------------------------ fits and numbers
     def _run(

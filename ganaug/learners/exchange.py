@@ -14,7 +14,7 @@ from ganaug.data import to_pandas
 from ganaug.errors import SchemaError
 from ganaug.schema import Labelled, TableSchema
 
-__all__ = ["assemble", "codes_of", "frame_of", "labels_of", "table_of"]
+__all__ = ["assemble", "codes_of", "frame_of", "labels_of", "table_of", "with_codes"]
 
 
 def labels_of(schema: Labelled) -> np.ndarray:
@@ -51,6 +51,14 @@ def assemble(features: pa.Table, codes: np.ndarray, schema: TableSchema) -> pa.T
         else:
             columns.append(_typed(features.column(field.name).combine_chunks(), field.type, listed[field.name]))
     return pa.Table.from_arrays(columns, schema=schema.arrow)
+
+
+def with_codes(rows: pa.Table, codes: np.ndarray, schema: Labelled) -> pa.Table:
+    """Return ``rows`` under other classes. **Shape**: n rows, codes (n,)."""
+    assert schema.classes is not None and schema.target is not None
+    i = rows.schema.get_field_index(schema.target)
+    field = rows.schema.field(i)
+    return rows.set_column(i, field, _typed(schema.classes.take(pa.array(codes)), field.type, schema.classes))
 
 
 def table_of(features: Any, labels: Any, schema: TableSchema) -> pa.Table:

@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from ganaug.errors import ConfigError
 from ganaug.image_schema import ImageSchema
-from ganaug.learners import ImagePreparation, Part, Preparation, Training, filter_learner, fit_predict, prepare
+from ganaug.learners import ImagePreparation, Part, Preparation, Training, filter_learner, fit_predict, prepare, teach, with_codes
 from ganaug.policy.choice import CANDIDATES, IMAGE_CANDIDATES, Candidate
+from ganaug.policy.relabel import relabel
 from ganaug.progress import Progress, silent
 from ganaug.schema import TableSchema
 from ganaug.seeding import derive
@@ -51,10 +52,12 @@ class GanAugmenter:
 
     def counts(self, candidate: Candidate, codes: np.ndarray, schema: TableSchema | ImageSchema) -> dict[int, int]:
         """Return how many rows of each class code to add to rows with these codes."""
-        from ganaug.sampling import class_counts, ratio_counts
+        from ganaug.sampling import class_counts, ratio_counts, share_counts
 
         if self.sampling_strategy is not None:
             return class_counts(self.sampling_strategy, codes, schema)
+        if candidate.times:
+            return share_counts(codes, schema.n_classes, candidate.times)
         return ratio_counts(codes, schema.n_classes, candidate.ratio)
 
 
@@ -65,7 +68,7 @@ class Policy(GanAugmenter):
     candidates: tuple[Candidate, ...] = CANDIDATES
     inner_folds: int = 3
     """Inner folds of `select`."""
-    error_rate: float = 0.2
+    confidence: float = 0.7
     """See `choose`."""
     name: str = "policy"
     sampling_strategy: Any = field(default=None, init=False)
@@ -77,7 +80,7 @@ class Policy(GanAugmenter):
         return self
 
     def __post_init__(self) -> None:
-        if len(self.candidates) < 2 or self.candidates[0].ratio != 0:
+        if len(self.candidates) < 2 or not self.candidates[0].is_none:
             raise ConfigError(
                 f"candidates must begin with Candidate(ratio=0) and hold another, however: {self.candidates=}"
             )
@@ -110,6 +113,18 @@ def draw_candidate(
     counts = augmenter.counts(candidate, codes, schema)
     if not any(counts.values()):
         return schema.arrow.empty_table()
+
+    if candidate.times:
+        fitted = prepare(table, schema) if preparation is None else preparation
+        rows = draw(generator, counts, seed=seed)
+        proba = teach(
+            fitted.transform(table),
+            codes,
+            fitted.transform(rows),
+            n_classes=schema.n_classes,
+            seed=derive(seed, "teacher"),
+        )
+        return with_codes(rows, relabel(proba, counts, seed=seed), schema)
 
     def judge(rows: pa.Table) -> np.ndarray:
         fitted = prepare(table, schema) if preparation is None else preparation
