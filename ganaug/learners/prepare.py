@@ -28,6 +28,8 @@ class Block:
     stop: int
     centre: float = 0.0
     scale: float = 1.0
+    usual: float | None = None
+    """The value, in standardised units, that more than half of the rows have, if there is one."""
     fill: float = 0.0
     """A number's median, in standardised units: what a missing value becomes."""
     base: int = 0
@@ -120,6 +122,28 @@ class Preparation:
                 kind = pa.null() if value is None else value.type
                 made[column.name] = pa.nulls(len(matrix), kind) if value is None else pa.repeat(value, len(matrix))
         return pa.table({column.name: made[column.name] for column in self.schema.columns})
+
+    def jitter(self, table: pa.Table, scale: float, rng: np.random.Generator) -> pa.Table:
+        """Return rows of the schema with their numbers moved by normal noise; types stay what they are.
+
+        Null stays null, and a value that more than half of the fold's rows have (most often 0) stays, too.
+
+        Args:
+            table: (n) rows.
+            scale: of the noise, in standard deviations of the fold's column. The range seen is not left.
+            rng: of the noise.
+        """
+        matrix = self.transform(table)
+        for block in (b for b in self.blocks if b.kind == "number"):
+            i = table.schema.get_field_index(block.name)
+            null = table.column(i).is_null().to_numpy()
+            values = matrix[:, block.start : block.stop]
+            noise = scale * rng.standard_normal(values.shape)
+            if block.usual is not None:
+                noise[np.isclose(values, block.usual)] = 0
+            moved = _invert(block, values + noise, null, value_type(table.schema.field(i).type))
+            table = table.set_column(i, table.schema.field(i), moved)
+        return table
 
     @property
     def number_columns(self) -> np.ndarray:
@@ -223,8 +247,10 @@ def _fit_number(name: str, column: pa.Array, start: int) -> list[Block]:
     if low < high and spread > 0:
         scale = size * spread if size * spread > 0 else size
         centre = float((known / scale).mean())
+        median = float(np.median(known))
         fill = float(np.median(known / scale)) - centre
-        blocks.append(replace(block, centre=centre, scale=scale, fill=fill, low=low, high=high))
+        usual = fill if (known == median).mean() > 0.5 else None
+        blocks.append(replace(block, centre=centre, scale=scale, usual=usual, fill=fill, low=low, high=high))
         start += 1
     if len(known) < len(values):
         blocks.append(Block(name=name, kind="missing", start=start, stop=start + 1))

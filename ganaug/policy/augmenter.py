@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,12 +11,22 @@ import pyarrow as pa
 
 from ganaug.errors import ConfigError
 from ganaug.image_schema import ImageSchema
-from ganaug.learners import ImagePreparation, Part, Preparation, Training, filter_learner, fit_predict, prepare, teach, with_codes
+from ganaug.learners import (
+    ImagePreparation,
+    Part,
+    Preparation,
+    Training,
+    filter_learner,
+    fit_predict,
+    prepare,
+    teach,
+    with_codes,
+)
 from ganaug.policy.choice import CANDIDATES, IMAGE_CANDIDATES, Candidate
 from ganaug.policy.relabel import relabel
 from ganaug.progress import Progress, silent
 from ganaug.schema import TableSchema
-from ganaug.seeding import derive
+from ganaug.seeding import derive, numpy_rng
 
 __all__ = ["GanAugmenter", "Policy", "candidate_trainings", "draw_candidate"]
 
@@ -116,15 +126,7 @@ def draw_candidate(
 
     if candidate.times:
         fitted = prepare(table, schema) if preparation is None else preparation
-        rows = draw(generator, counts, seed=seed)
-        proba = teach(
-            fitted.transform(table),
-            codes,
-            fitted.transform(rows),
-            n_classes=schema.n_classes,
-            seed=derive(seed, "teacher"),
-        )
-        return with_codes(rows, relabel(proba, counts, seed=seed), schema)
+        return _relabelled(draw(generator, counts, seed=seed), candidate, table, codes, counts, fitted, schema, seed)
 
     def judge(rows: pa.Table) -> np.ndarray:
         fitted = prepare(table, schema) if preparation is None else preparation
@@ -132,6 +134,25 @@ def draw_candidate(
         return fit_predict(filter_learner(schema), real, codes, None, made, schema.n_classes, derive(seed, "filter"))
 
     return draw(generator, counts, seed=seed, keep=candidate.keep, judge=judge)
+
+
+def _relabelled(
+    rows: pa.Table,
+    candidate: Candidate,
+    real: pa.Table,
+    codes: np.ndarray,
+    counts: Mapping[int, int],
+    preparation: Preparation | ImagePreparation,
+    schema: TableSchema | ImageSchema,
+    seed: int,
+) -> pa.Table:
+    """Move the ``rows`` drawn a little, and give them the classes that a committee fitted on ``real`` would."""
+    if candidate.jitter and isinstance(preparation, Preparation):
+        rows = preparation.jitter(rows, candidate.jitter, numpy_rng(seed, "jitter"))
+    made = preparation.transform(rows)
+    seed_of = derive(seed, "teacher")
+    proba = teach(preparation.transform(real), codes, made, n_classes=schema.n_classes, seed=seed_of)
+    return with_codes(rows, relabel(proba, counts, seed=seed), schema)
 
 
 def candidate_trainings(

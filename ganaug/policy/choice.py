@@ -30,6 +30,8 @@ class Candidate:
     times: float = 0.0
     """Synthetic rows as a multiple of the real ones, of all classes in the shares that they have there, and labelled by
     a committee of classifiers (`ganaug.learners.teach`) instead of as they were asked for. In place of ``ratio``."""
+    jitter: float = 0.0
+    """Noise that is added to the numbers of relabelled rows, in standard deviations of a column."""
     expected: float = 0.0
     """The gain to be expected before anything of the data at hand is known: the mean over other data."""
     deviation: float = 0.01
@@ -46,6 +48,8 @@ class Candidate:
             raise ConfigError(f"times must be between 0 and 100, however: {self.times=}")
         if self.times and (self.ratio or self.keep < 1):
             raise ConfigError(f"times stands in place of ratio and keep, however: {self.ratio=}, {self.keep=}")
+        if self.jitter < 0 or (self.jitter and not self.times):
+            raise ConfigError(f"jitter must not be negative, and goes with times, however: {self.jitter=}")
 
     @property
     def is_none(self) -> bool:
@@ -64,7 +68,7 @@ class Candidate:
 
 CANDIDATES: tuple[Candidate, ...] = (
     Candidate(ratio=0.0),
-    Candidate(ratio=0.0, times=10, expected=0.02, deviation=0.03),
+    Candidate(ratio=0.0, times=10, jitter=0.5, expected=0.02, deviation=0.03),
 )
 """Nothing first. What was expected of each, and what else was tried, is in tests/benchmarks/EFFECT.md."""
 

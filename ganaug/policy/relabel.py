@@ -15,8 +15,8 @@ from ganaug import seeding
 
 __all__ = ["relabel"]
 
-SHARPNESS = 2.0
-"""1 would draw a class with its probability. Twice as steep, fewer rows get an improbable class, whose noise costs more
+SHARPNESS = 3.0
+"""1 would draw a class with its probability. Steeper, fewer rows get an improbable class, whose noise costs more
 than it tells (measured in tests/benchmarks/EFFECT.md)."""
 
 

@@ -175,3 +175,32 @@ def test_arrays_go_to_a_users_code_as_a_frame():
     back = assemble(fitted.inverse(fitted.transform(arrow.table)), np.array([0, 1]), arrow.schema)
     assert back.equals(arrow.table)
     assert list(frame_of(arrow.table, arrow.schema).columns) == ["a"]
+
+
+def test_jitter_moves_numbers_and_leaves_all_else():
+    frame = pd.DataFrame(
+        {
+            "real": [0.5, 1.5, 2.5, 3.5, 4.5, 5.5] * 20,
+            "whole": [1, 2, 3, 4, 5, 6] * 20,
+            "mostly_zero": [0, 0, 0, 0, 7, 9] * 20,
+            "gaps": [1.0, None, 2.0, 3.0, 4.0, 5.0] * 20,
+            "word": ["a", "b", "c", "a", "b", "c"] * 20,
+            "y": ["p", "q"] * 60,
+        }
+    )
+    data = read_table(frame, target="y")
+    fitted = Preparation.fit(data.table, data.schema)
+    moved = fitted.jitter(data.table, 0.5, np.random.default_rng(0))
+    assert moved.schema == data.table.schema
+    before, after = data.table.to_pandas(), moved.to_pandas()
+    for column in ("word", "y"):
+        assert after[column].equals(before[column])
+    assert (after["real"] != before["real"]).mean() > 0.7
+    assert after["real"].between(0.5, 5.5).all()
+    shift = (after["real"] - before["real"]).where(before["real"].between(2, 4)).std()
+    assert shift == pytest.approx(0.5 * before["real"].std(ddof=0), rel=0.3)
+    assert (after["whole"] == after["whole"].round()).all() and not after["whole"].equals(before["whole"])
+    zero = before["mostly_zero"] == 0
+    assert (after["mostly_zero"][zero] == 0).all() and (after["mostly_zero"][~zero] != before["mostly_zero"][~zero]).any()
+    assert after["gaps"].isna().equals(before["gaps"].isna())
+    assert fitted.jitter(data.table, 0.0, np.random.default_rng(0)).equals(data.table)
