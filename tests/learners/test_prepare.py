@@ -203,4 +203,3 @@ def test_jitter_moves_numbers_and_leaves_all_else():
     zero = before["mostly_zero"] == 0
     assert (after["mostly_zero"][zero] == 0).all() and (after["mostly_zero"][~zero] != before["mostly_zero"][~zero]).any()
     assert after["gaps"].isna().equals(before["gaps"].isna())
-    assert fitted.jitter(data.table, 0.0, np.random.default_rng(0)).equals(data.table)
