@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ganaug.arrays import comparable, index_in, pc, plain, value_type
+from ganaug.encode.axis import Axis
 from ganaug.schema import TableSchema
 
 __all__ = ["Block", "Preparation"]
@@ -123,26 +124,35 @@ class Preparation:
                 made[column.name] = pa.nulls(len(matrix), kind) if value is None else pa.repeat(value, len(matrix))
         return pa.table({column.name: made[column.name] for column in self.schema.columns})
 
-    def jitter(self, table: pa.Table, scale: float, rng: np.random.Generator) -> pa.Table:
-        """Return rows of the schema with their numbers moved by normal noise; types stay what they are.
+    def jitter(self, table: pa.Table, scale: float, rng: np.random.Generator, *, swap: float = 0.0) -> pa.Table:
+        """Return rows of the schema with their numbers moved by normal noise, and some of their categories exchanged.
 
-        Null stays null, and a value that more than half of the fold's rows have (most often 0) stays, too.
+        Types and decimals are kept, null stays null, and a number that more than half of the fold's rows have (most
+        often 0) stays, too.
 
         Args:
             table: (n) rows.
             scale: of the noise, in standard deviations of the fold's column. The range seen is not left.
             rng: of the noise.
+            swap: probability that a category or boolean is exchanged for that of a random one of the rows.
         """
-        matrix = self.transform(table)
-        for block in (b for b in self.blocks if b.kind == "number"):
+        matrix, n = self.transform(table), len(table)
+        for block in self.blocks:
             i = table.schema.get_field_index(block.name)
-            null = table.column(i).is_null().to_numpy()
-            values = matrix[:, block.start : block.stop]
-            noise = scale * rng.standard_normal(values.shape)
-            if block.usual is not None:
-                noise[np.isclose(values, block.usual)] = 0
-            moved = _invert(block, values + noise, null, value_type(table.schema.field(i).type))
-            table = table.set_column(i, table.schema.field(i), moved)
+            field, column = table.schema.field(i), table.column(i).combine_chunks()
+            if block.kind == "number":
+                values = matrix[:, block.start : block.stop]
+                noise = scale * rng.standard_normal(values.shape)
+                if block.usual is not None:
+                    noise[np.isclose(values, block.usual)] = 0
+                moved = _invert(block, values + noise, column.is_null().to_numpy(False), value_type(field.type))
+                if pa.types.is_floating(moved.type):
+                    axis, _, _ = Axis.fit(column)
+                    moved = axis.values(*axis.positions(moved), moved.type)
+                table = table.set_column(i, field, moved)
+            elif block.kind == "category":
+                source = np.where(rng.random(n) < swap, rng.integers(max(n, 1), size=n), np.arange(n))
+                table = table.set_column(i, field, column.take(pa.array(source)))
         return table
 
     @property

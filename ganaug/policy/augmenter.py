@@ -147,8 +147,8 @@ def _relabelled(
     seed: int,
 ) -> pa.Table:
     """Move the ``rows`` drawn a little, and give them the classes that a committee fitted on ``real`` would."""
-    if candidate.jitter and isinstance(preparation, Preparation):
-        rows = preparation.jitter(rows, candidate.jitter, numpy_rng(seed, "jitter"))
+    if isinstance(preparation, Preparation):
+        rows = preparation.jitter(rows, candidate.jitter, numpy_rng(seed, "jitter"), swap=candidate.swap)
     made = preparation.transform(rows)
     seed_of = derive(seed, "teacher")
     proba = teach(preparation.transform(real), codes, made, n_classes=schema.n_classes, seed=seed_of)

@@ -32,6 +32,8 @@ class Candidate:
     a committee of classifiers (`ganaug.learners.teach`) instead of as they were asked for. In place of ``ratio``."""
     jitter: float = 0.0
     """Noise that is added to the numbers of relabelled rows, in standard deviations of a column."""
+    swap: float = 0.0
+    """Probability that a category of relabelled rows is exchanged for another row's."""
     expected: float = 0.0
     """The gain to be expected before anything of the data at hand is known: the mean over other data."""
     deviation: float = 0.01
@@ -48,8 +50,11 @@ class Candidate:
             raise ConfigError(f"times must be between 0 and 100, however: {self.times=}")
         if self.times and (self.ratio or self.keep < 1):
             raise ConfigError(f"times stands in place of ratio and keep, however: {self.ratio=}, {self.keep=}")
-        if self.jitter < 0 or (self.jitter and not self.times):
-            raise ConfigError(f"jitter must not be negative, and goes with times, however: {self.jitter=}")
+        if self.jitter < 0 or not 0 <= self.swap <= 1 or ((self.jitter or self.swap) and not self.times):
+            raise ConfigError(
+                "jitter must not be negative, swap must be a probability, and both go with times, however: "
+                f"{self.times=}, {self.jitter=}, {self.swap=}"
+            )
 
     @property
     def is_none(self) -> bool:
@@ -68,7 +73,7 @@ class Candidate:
 
 CANDIDATES: tuple[Candidate, ...] = (
     Candidate(ratio=0.0),
-    Candidate(ratio=0.0, times=10, jitter=0.5, expected=0.02, deviation=0.03),
+    Candidate(ratio=0.0, times=10, jitter=0.8, swap=0.2, expected=0.02, deviation=0.03),
 )
 """Nothing first. What was expected of each, and what else was tried, is in tests/benchmarks/EFFECT.md."""
 

@@ -180,7 +180,7 @@ def test_arrays_go_to_a_users_code_as_a_frame():
 def test_jitter_moves_numbers_and_leaves_all_else():
     frame = pd.DataFrame(
         {
-            "real": [0.5, 1.5, 2.5, 3.5, 4.5, 5.5] * 20,
+            "real": [0.5, 1.5, 2.5, 3.5, 4.5, 5.4] * 20,
             "whole": [1, 2, 3, 4, 5, 6] * 20,
             "mostly_zero": [0, 0, 0, 0, 7, 9] * 20,
             "gaps": [1.0, None, 2.0, 3.0, 4.0, 5.0] * 20,
@@ -196,10 +196,27 @@ def test_jitter_moves_numbers_and_leaves_all_else():
     for column in ("word", "y"):
         assert after[column].equals(before[column])
     assert (after["real"] != before["real"]).mean() > 0.7
-    assert after["real"].between(0.5, 5.5).all()
+    assert after["real"].between(0.5, 5.4).all()
+    assert (after["real"] == after["real"].round(1)).all()
     shift = (after["real"] - before["real"]).where(before["real"].between(2, 4)).std()
     assert shift == pytest.approx(0.5 * before["real"].std(ddof=0), rel=0.3)
     assert (after["whole"] == after["whole"].round()).all() and not after["whole"].equals(before["whole"])
     zero = before["mostly_zero"] == 0
-    assert (after["mostly_zero"][zero] == 0).all() and (after["mostly_zero"][~zero] != before["mostly_zero"][~zero]).any()
+    assert (after["mostly_zero"][zero] == 0).all() and (
+        after["mostly_zero"][~zero] != before["mostly_zero"][~zero]
+    ).any()
     assert after["gaps"].isna().equals(before["gaps"].isna())
+
+
+def test_jitter_exchanges_as_many_categories_as_it_is_told_to():
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(
+        {"word": rng.choice(list("abcdefghij"), 1000), "flag": rng.random(1000) < 0.5, "y": ["p", "q"] * 500}
+    )
+    data = read_table(frame, target="y")
+    moved = Preparation.fit(data.table, data.schema).jitter(data.table, 0.0, np.random.default_rng(0), swap=0.3)
+    after = moved.to_pandas()
+    # Of those exchanged, one in ten gets its own letter back, and one in two its own flag.
+    assert (after["word"] != frame["word"]).mean() == pytest.approx(0.27, abs=0.04)
+    assert (after["flag"] != frame["flag"]).mean() == pytest.approx(0.15, abs=0.04)
+    assert after["y"].tolist() == frame["y"].tolist()
