@@ -157,7 +157,7 @@ def main(
     if beside is not None:
         results = taken_over(results, beside)
     work = sum(about["total"] for about in results.about.values())
-    page = markdown(results, workers=workers, threads=threads, seconds=work)
+    page = markdown(results, workers=workers, threads=threads, seconds=work, images=images)
     unfinished = [name for name in units if name not in results.about]
     notes = [f"{name} is absent: its file is given with {option}." for name, option in missing.items()]
     notes += [f"{arm} is absent: {why}." for arm, why in absent.items() if arm not in results.arms]

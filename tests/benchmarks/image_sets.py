@@ -36,7 +36,11 @@ class ImageSet:
     """(class names, a draw's generator) -> class code -> images to learn from."""
     transforms: tuple[str, ...]
     """What leaves their labels as they are."""
-    family: str = "images"
+
+    @property
+    def family(self) -> str:
+        """``"digits"`` or ``"cifar"``."""
+        return self.name.partition("-")[0]
 
     def read(self, cifar: Path | None, *, side: int) -> TableData:
         """Read the images; digits are enlarged to ``side`` pixels.

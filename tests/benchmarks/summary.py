@@ -83,17 +83,19 @@ def against(results: Results, arm: str, other: str) -> dict[str, str]:
     return said | {"up / same / down": f"{up} / {len(found) - up - down} / {down}"}
 
 
-def harms(results: Results, arm: str) -> tuple[int, int]:
-    """Return on how many tables an arm is significantly better, and worse, than nothing.
+def harms(results: Results, arm: str) -> tuple[list[str], list[str]]:
+    """Return the tables on which an arm is significantly better than nothing, and those where it is worse.
 
     A table's interval is Nadeau and Bengio's, over its folds, of the mean over classifiers.
     """
-    better = worse = 0
+    better, worse = [], []
     part = results.records[(results.records["metric"] == PRIMARY) & results.records["arm"].isin([arm, NOTHING])]
     scores = part.pivot_table(index=["table", "fold"], columns="arm", values="value", aggfunc="mean")
     for table, own in scores.groupby(level="table"):
-        interval = corrected_interval(own[arm] - own[NOTHING], results.about[str(table)]["test_to_train"])
-        better, worse = better + interval.above, worse + interval.below
+        differences = own[arm].to_numpy() - own[NOTHING].to_numpy()
+        interval = corrected_interval(differences, results.about[str(table)]["test_to_train"])
+        better += [str(table)] * interval.above
+        worse += [str(table)] * interval.below
     return better, worse
 
 
@@ -111,7 +113,7 @@ def by_arm(results: Results) -> pd.DataFrame:
         row: dict[str, Any] = {"arm": results.labels[arm]}
         if arm != TUNED:
             row |= against(results, arm, NOTHING)
-            row["helped / harmed"] = "{} / {}".format(*harms(results, arm))
+            row["helped / harmed"] = " / ".join(str(len(tables)) for tables in harms(results, arm))
             row |= {f"p, {READ[b]}": number(compared[b].loc[arm, "p"]) for b in compared}
         # A tuned threshold is all that this arm is; the others decide as ``predict`` does.
         decided = results.scores("balanced_accuracy")[TUNED] if arm == TUNED else halves[arm]
@@ -145,9 +147,9 @@ def by_rank(results: Results) -> pd.DataFrame:
 METRICS = {PRIMARY: "average precision", "balanced_accuracy": "balanced accuracy", "mcc": "MCC", "g_mean": "G-mean"}
 
 
-def by_table(results: Results) -> pd.DataFrame:
+def by_table(results: Results, metric: str = PRIMARY) -> pd.DataFrame:
     """Return a row a table: what it holds, nothing's score, every arm's change, what the policy chose."""
-    scores = results.scores(PRIMARY).drop(columns=TUNED, errors="ignore")
+    scores = results.scores(metric).drop(columns=TUNED, errors="ignore")
     rows = []
     for table, about in results.about.items():
         row = {"table": table, "rows": about["rows"], "rarer": about["rarer"], "features": about["columns"]}
@@ -165,30 +167,34 @@ def by_table(results: Results) -> pd.DataFrame:
 
 
 def sentences(results: Results) -> list[str]:
-    """Return which arms could not run on which tables, and why."""
+    """Return where the policy helped and harmed, which arms could not run on which tables, and why."""
+    said = []
+    if POLICY in results.arms:
+        better, worse = (", ".join(tables) or "no table" for tables in harms(results, POLICY))
+        said.append(f"The policy helped significantly on {better}; it harmed significantly on {worse}.")
     found: dict[tuple[str, str], list[str]] = {}
     for table, about in results.about.items():
         for arm, why in about["left_out"].items():
             found.setdefault((_short(results.labels.get(arm, arm)), why), []).append(table)
-    return [
+    return said + [
         f"{arm} could not run on {', '.join(tables)} and counts as nothing there: {why}."
         for (arm, why), tables in found.items()
     ]
 
 
-def markdown(results: Results, *, workers: int, threads: int, seconds: float) -> str:
-    """Return the page that the benchmark prints."""
+def markdown(results: Results, *, workers: int, threads: int, seconds: float, images: bool = False) -> str:
+    """Return the page that the benchmark prints; of ``images`` balanced accuracy is a primary score, too."""
     n = len(results.tables)
     families = {about.get("family", table) for table, about in results.about.items()}
     learners = ", ".join(name.replace("_", " ") for name in dict.fromkeys(results.records["learner"]))
     folds = len(results.records[["table", "fold"]].drop_duplicates()) / n
     head = (
-        f"Change of average precision (macro over more than two classes) against nothing, mean over {n} "
-        f"table{'s' * (n > 1)} of {len(families)} sources, {folds:g} folds each, and over {learners}; in brackets a "
-        f"95 % interval over tables. Up and down mean by {TIE:g} or more; helped and harmed count the tables whose own "
-        "95 % interval (Nadeau-Bengio, over folds) lies above or below 0. Each p is Wilcoxon's over tables, adjusted "
-        "by Holm within its column. Balanced accuracy is the change of it as `predict` decides. Seconds are one "
-        "table's, on one core, inner folds included."
+        f"Change of average precision (macro over more than two classes) against nothing, mean over {_many(n, 'table')} "
+        f"of {_many(len(families), 'source')}, {folds:g} folds each, and over {learners}; in brackets a 95 % interval "
+        f"over tables. Up and down mean by {TIE:g} or more; helped and harmed count the tables whose own 95 % interval "
+        "(Nadeau-Bengio, over folds) lies above or below 0. Each p is Wilcoxon's over tables, adjusted by Holm within "
+        "its column. Balanced accuracy is the change of it as `predict` decides. Seconds are one table's, on one core, "
+        "inner folds included."
     )
     ranks = (
         "Mean ranks over tables (1 is best; of the mean over classifiers), and mean changes against nothing. All but "
@@ -198,8 +204,16 @@ def markdown(results: Results, *, workers: int, threads: int, seconds: float) ->
     foot = f"{seconds:.0f} s of work over {workers} process(es) of {threads} thread(s)."
     lines = "\n".join(f"- {sentence}" for sentence in sentences(results))
     tables = [to_markdown(by_arm(results)), ranks, to_markdown(by_rank(results)), lines]
-    parts = [head, *tables, "By table:", to_markdown(by_table(results)), foot]
+    tables += ["By table:", to_markdown(by_table(results))]
+    if images:
+        for metric, said in ((f"balanced_accuracy{AT_HALF}", "as `predict` decides"), ("balanced_accuracy", "tuned")):
+            tables += [f"Balanced accuracy, {said}:", to_markdown(by_table(results, metric))]
+    parts = [head, *tables, foot]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n} {what}" + "s" * (n != 1)
 
 
 def to_markdown(frame: pd.DataFrame) -> str:
