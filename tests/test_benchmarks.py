@@ -38,7 +38,8 @@ from tests.benchmarks.beside import taken_over
 from tests.benchmarks.effect import Settings
 from tests.benchmarks.lineup import Lineup, make_lineup
 from tests.benchmarks.measuring import measure
-from tests.benchmarks.summary import Results, by_arm, by_rank, by_table, markdown, signed
+from tests.benchmarks.summary import Results, by_arm, by_rank, by_table, markdown
+from tests.benchmarks.words import signed
 
 HEADED = """@relation tiny
 @attribute Sex {1, 2}
@@ -255,7 +256,7 @@ def test_the_summary_compares_with_nothing_table_by_table() -> None:
     assert ranks["rank, average precision"].tolist() == ranks["rank, MCC"].tolist() == ["1.75", "1.25", "3.00"]
     assert ranks["G-mean"].tolist() == ["", "+.010", "-.010"]
     tables = by_table(_results()).set_index("table")
-    assert tables.loc["one", "SMOTE"] == "+.020" and tables.loc["two", "SMOTE"] == "–"
+    assert tables.loc["one", "SMOTE"] == "+.020*" and tables.loc["two", "SMOTE"] == "–"
     assert tables.loc["one", "nothing"] == ".650" and tables.loc["one", "chosen"] == "1 x none"
     page = markdown(_results(), workers=1, threads=1, seconds=1.0)
     assert "it harmed significantly on one, two." in page and "SMOTE could not run on two" in page

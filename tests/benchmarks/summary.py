@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,24 +12,11 @@ import pandas as pd
 
 from ganaug.evaluate.arms import NOTHING, TUNED
 from ganaug.evaluate.judge import AT_HALF
-from ganaug.evaluate.statistics import Interval, compare_tables, corrected_interval
+from ganaug.evaluate.statistics import compare_tables, corrected_interval
 from tests.benchmarks.lineup import POLICY
+from tests.benchmarks.words import change, many, number, plain_interval, short, signed, to_markdown
 
-__all__ = [
-    "PRIMARY",
-    "Results",
-    "against",
-    "by_arm",
-    "by_rank",
-    "by_table",
-    "change",
-    "harms",
-    "markdown",
-    "plain_interval",
-    "sentences",
-    "signed",
-    "to_markdown",
-]
+__all__ = ["PRIMARY", "Results", "against", "by_arm", "by_rank", "by_table", "harms", "markdown", "sentences"]
 
 PRIMARY = "average_precision"
 TIE = 1e-3
@@ -114,7 +101,7 @@ def by_arm(results: Results) -> pd.DataFrame:
         if arm != TUNED:
             row |= against(results, arm, NOTHING)
             row["helped / harmed"] = " / ".join(str(len(tables)) for tables in harms(results, arm))
-            row |= {f"p, {READ[b]}": number(compared[b].loc[arm, "p"]) for b in compared}
+            row |= {f"p, {READ[b]}": number(compared[b]["p"][arm]) for b in compared}
         # A tuned threshold is all that this arm is; the others decide as ``predict`` does.
         decided = results.scores("balanced_accuracy")[TUNED] if arm == TUNED else halves[arm]
         row["balanced accuracy"] = signed((decided - halves[NOTHING]).mean())
@@ -138,7 +125,7 @@ def by_rank(results: Results) -> pd.DataFrame:
         for arm in scores.columns:
             row = found.setdefault(arm, {"arm": results.labels[arm]})
             row[f"rank, {shown}"] = f"{compared.loc[arm, 'mean_rank']:.2f}"
-            row[shown] = "" if arm == NOTHING else signed(float(compared.loc[arm, "mean_change"]))
+            row[shown] = "" if arm == NOTHING else signed(compared["mean_change"][arm])
     frame = pd.DataFrame([found[arm] for arm in results.arms if arm in found]).fillna("")
     ranks = [f"rank, {shown}" for shown in METRICS.values()]
     return frame[["arm", *ranks, *list(METRICS.values())[1:]]]
@@ -148,7 +135,11 @@ METRICS = {PRIMARY: "average precision", "balanced_accuracy": "balanced accuracy
 
 
 def by_table(results: Results, metric: str = PRIMARY) -> pd.DataFrame:
-    """Return a row a table: what it holds, nothing's score, every arm's change, what the policy chose."""
+    """Return a row a table: what it holds, nothing's score, every arm's change, what the policy chose.
+
+    Changes of average precision that are significant on the table are marked ``*``.
+    """
+    marked = {arm: sum(harms(results, arm), []) if metric == PRIMARY else [] for arm in results.arms}
     scores = results.scores(metric).drop(columns=TUNED, errors="ignore")
     rows = []
     for table, about in results.about.items():
@@ -156,10 +147,8 @@ def by_table(results: Results, metric: str = PRIMARY) -> pd.DataFrame:
         row["nothing"] = f"{scores.loc[table, NOTHING]:.3f}".removeprefix("0")
         for arm in scores.columns:
             if arm != NOTHING:
-                missing = arm in about["left_out"]
-                row[_short(results.labels[arm])] = (
-                    "–" if missing else signed(scores.loc[table, arm] - scores.loc[table, NOTHING])
-                )
+                gain = signed(scores[arm][table] - scores[NOTHING][table]) + "*" * (table in marked[arm])
+                row[short(results.labels[arm])] = "–" if arm in about["left_out"] else gain
         chosen = Counter(choice["candidate"] for choice in about["choices"])
         row["chosen"] = ", ".join(f"{n} x {name}" for name, n in chosen.most_common())
         rows.append(row)
@@ -175,7 +164,7 @@ def sentences(results: Results) -> list[str]:
     found: dict[tuple[str, str], list[str]] = {}
     for table, about in results.about.items():
         for arm, why in about["left_out"].items():
-            found.setdefault((_short(results.labels.get(arm, arm)), why), []).append(table)
+            found.setdefault((short(results.labels.get(arm, arm)), why), []).append(table)
     return said + [
         f"{arm} could not run on {', '.join(tables)} and counts as nothing there: {why}."
         for (arm, why), tables in found.items()
@@ -189,12 +178,12 @@ def markdown(results: Results, *, workers: int, threads: int, seconds: float, im
     learners = ", ".join(name.replace("_", " ") for name in dict.fromkeys(results.records["learner"]))
     folds = len(results.records[["table", "fold"]].drop_duplicates()) / n
     head = (
-        f"Change of average precision (macro over more than two classes) against nothing, mean over {_many(n, 'table')} "
-        f"of {_many(len(families), 'source')}, {folds:g} folds each, and over {learners}; in brackets a 95 % interval "
-        f"over tables. Up and down mean by {TIE:g} or more; helped and harmed count the tables whose own 95 % interval "
-        "(Nadeau-Bengio, over folds) lies above or below 0. Each p is Wilcoxon's over tables, adjusted by Holm within "
-        "its column. Balanced accuracy is the change of it as `predict` decides. Seconds are one table's, on one core, "
-        "inner folds included."
+        "Change of average precision (macro over more than two classes) against nothing, mean over "
+        f"{many(n, 'table')} of {many(len(families), 'source')}, {folds:g} folds each, and over {learners}; in "
+        f"brackets a 95 % interval over tables. Up and down mean by {TIE:g} or more; helped and harmed count the "
+        "tables whose own 95 % interval (Nadeau-Bengio, over folds) lies above or below 0, marked * by table. Each p "
+        "is Wilcoxon's over tables, adjusted by Holm within its column. Balanced accuracy is the change of it as "
+        "`predict` decides. Seconds are one table's, on one core, inner folds included."
     )
     ranks = (
         "Mean ranks over tables (1 is best; of the mean over classifiers), and mean changes against nothing. All but "
@@ -210,51 +199,3 @@ def markdown(results: Results, *, workers: int, threads: int, seconds: float, im
             tables += [f"Balanced accuracy, {said}:", to_markdown(by_table(results, metric))]
     parts = [head, *tables, foot]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _many(n: int, what: str) -> str:
-    return f"{n} {what}" + "s" * (n != 1)
-
-
-def to_markdown(frame: pd.DataFrame) -> str:
-    """Return a frame as a Markdown table; text to the left, all else to the right."""
-    rows: Sequence[Sequence[str]] = [[str(value) for value in row] for row in frame.itertuples(index=False)]
-    head = "| " + " | ".join(str(c) for c in frame.columns) + " |"
-    rule = "|" + "|".join(["---"] + ["---:"] * (frame.shape[1] - 1)) + "|"
-    return "\n".join([head, rule, *("| " + " | ".join(row) + " |" for row in rows)])
-
-
-def signed(value: float) -> str:
-    """Return ``+.012``.
-
-    >>> signed(0.0123), signed(-0.0004), signed(float("nan"))
-    ('+.012', '.000', '')
-    """
-    if not np.isfinite(value):
-        return ""
-    if abs(value) < 0.0005:
-        return ".000"
-    return f"{value:+.3f}".replace("0.", ".", 1)
-
-
-def number(value: float) -> str:
-    """Return ``.04`` or, below .01, one digit."""
-    if not np.isfinite(value):
-        return ""
-    return (f"{value:.2f}" if value >= 0.01 else f"{value:.1g}").removeprefix("0") if value < 1 else "1"
-
-
-def change(interval: Interval) -> str:
-    """Return ``+.012 [-.003, +.027]``."""
-    if not np.isfinite(interval.low):
-        return signed(interval.mean)
-    return f"{signed(interval.mean)} [{signed(interval.low)}, {signed(interval.high)}]"
-
-
-def plain_interval(values: np.ndarray) -> Interval:
-    """Return Student's interval: tables share no rows, so nothing needs a correction."""
-    return corrected_interval(values, 0.0)
-
-
-def _short(label: str) -> str:
-    return label.replace("**", "").replace(" (the default)", "")

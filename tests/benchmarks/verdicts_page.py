@@ -10,7 +10,7 @@ from scipy import stats
 
 from ganaug.evaluate.arms import NOTHING
 from tests.benchmarks.lineup import POLICY
-from tests.benchmarks.summary import change, plain_interval, signed, to_markdown
+from tests.benchmarks.words import change, plain_interval, signed, to_markdown
 
 __all__ = ["markdown", "truths"]
 
@@ -26,7 +26,7 @@ def truths(records: pd.DataFrame, about: Mapping[str, Mapping[str, Any]]) -> pd.
         {key: about[f"{table}.{draw}"][key] for key in ("verdict", "chosen", "common", "scarce", "checked")}
         for table, draw in changes.index
     ).set_index(changes.index)
-    return said.assign(change=changes.mean(axis=1), **changes).reset_index()
+    return pd.concat([said, changes.mean(axis=1).rename("change"), changes], axis=1).reset_index()
 
 
 def markdown(records: pd.DataFrame, about: Mapping[str, Mapping[str, Any]]) -> str:
