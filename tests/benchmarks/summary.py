@@ -139,7 +139,7 @@ def by_table(results: Results, metric: str = PRIMARY) -> pd.DataFrame:
 
     Changes of average precision that are significant on the table are marked ``*``.
     """
-    marked = {arm: sum(harms(results, arm), []) if metric == PRIMARY else [] for arm in results.arms}
+    marked = {arm: {t for found in harms(results, arm) for t in found} for arm in results.arms if metric == PRIMARY}
     scores = results.scores(metric).drop(columns=TUNED, errors="ignore")
     rows = []
     for table, about in results.about.items():
@@ -147,7 +147,7 @@ def by_table(results: Results, metric: str = PRIMARY) -> pd.DataFrame:
         row["nothing"] = f"{scores.loc[table, NOTHING]:.3f}".removeprefix("0")
         for arm in scores.columns:
             if arm != NOTHING:
-                gain = signed(scores[arm][table] - scores[NOTHING][table]) + "*" * (table in marked[arm])
+                gain = signed(scores[arm][table] - scores[NOTHING][table]) + "*" * (table in marked.get(arm, ()))
                 row[short(results.labels[arm])] = "–" if arm in about["left_out"] else gain
         chosen = Counter(choice["candidate"] for choice in about["choices"])
         row["chosen"] = ", ".join(f"{n} x {name}" for name, n in chosen.most_common())
