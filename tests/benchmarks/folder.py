@@ -36,11 +36,11 @@ def keep(
         settings: a dataclass; those of a finished table must be the same for it to be taken over.
         table: the table's name, where it is not ``name``.
     """
-    table = pa.Table.from_pandas(
+    whole = pa.Table.from_pandas(
         records.assign(table=name if table is None else table)[["table", *records.columns]], preserve_index=False
     )
     said = json.dumps({**about, "settings": asdict(settings)})
-    _write(table.replace_schema_metadata({ABOUT: said}), _file(out, name))
+    _write(whole.replace_schema_metadata({ABOUT: said}), _file(out, name))
 
 
 def finished(out: Path, name: str, settings: Any) -> dict[str, Any] | None:
