@@ -150,6 +150,8 @@ def test_folds_measured_one_by_one_are_the_folds_of_the_whole() -> None:
     assert set(whole.records["fold"]) == {0, 1, 2, 3} and set(whole.records["arm"]) == {"nothing", "gaussian_noise"}
     parts = [measure(_table(), lineup, chosen=[fold], **settings) for fold in (0, 1, 2, 3)]
     pd.testing.assert_frame_equal(pd.concat([part.records for part in parts], ignore_index=True), whole.records)
+    first, second = (whole.records[whole.records["fold"].isin(folds)]["value"] for folds in ((0, 1), (2, 3)))
+    assert not np.array_equal(first, second), "another repeat has other folds"
     once = measure(_table(), lineup, **{**settings, "repeats": 1})
     pd.testing.assert_frame_equal(once.records, whole.records[whole.records["fold"] < 2])
     none = measure(_table(), lineup, chosen=[9], **settings)
