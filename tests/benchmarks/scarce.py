@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -51,6 +51,17 @@ QUICK: dict[str, Any] = {
     "test_rows": 200,
     "config": anchored.Config(steps=QUICK_STEPS),
 }
+
+
+class Sizes(Protocol):
+    """How many rows are drawn; see `Settings`."""
+
+    @property
+    def common(self) -> int: ...
+    @property
+    def scarce(self) -> int: ...
+    @property
+    def test_rows(self) -> int: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +113,7 @@ class Smote:
         return assemble(self.part.preparation.inverse(rows), codes, self.part.schema)
 
 
-def thin(codes: np.ndarray, settings: Settings, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def thin(codes: np.ndarray, settings: Sizes, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw training rows, the rarer of two classes the scarce one, and test rows among all others.
 
     The test rows have the class shares of the whole table, not those of the training rows.

@@ -12,7 +12,8 @@ import pandas as pd
 from ganaug.evaluate.arms import NOTHING
 from ganaug.policy import Candidate
 from tests.benchmarks.lineup import ANCHORED, UNTRAINED
-from tests.benchmarks.summary import PRIMARY, Results, against, change, plain_interval, signed, to_markdown
+from tests.benchmarks.summary import PRIMARY, Results, against
+from tests.benchmarks.words import change, plain_interval, signed, to_markdown
 
 __all__ = ["SMOTE", "arm_name", "gains", "labels", "markdown"]
 

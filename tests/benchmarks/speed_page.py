@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tests.benchmarks.peer_ctgan import FULL
-from tests.benchmarks.summary import to_markdown
+from tests.benchmarks.words import to_markdown
 
 __all__ = ["markdown"]
 

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ganaug.evaluate.arms import NOTHING, TUNED
 from ganaug.evaluate.judge import AT_HALF
-from ganaug.evaluate.statistics import Interval, compare_tables, corrected_interval
-from tests.benchmarks.lineup import ANCHORED, POLICY, UNTRAINED
+from ganaug.evaluate.statistics import compare_tables, corrected_interval
+from tests.benchmarks.lineup import POLICY
+from tests.benchmarks.words import change, many, number, plain_interval, short, signed, to_markdown
 
-__all__ = [
-    "PRIMARY",
-    "Results",
-    "against",
-    "by_arm",
-    "by_table",
-    "change",
-    "markdown",
-    "plain_interval",
-    "sentences",
-    "signed",
-    "to_markdown",
-]
+__all__ = ["PRIMARY", "Results", "against", "by_arm", "by_rank", "by_table", "harms", "markdown", "sentences"]
 
 PRIMARY = "average_precision"
 TIE = 1e-3
@@ -42,7 +30,7 @@ class Results:
     records: pd.DataFrame
     """table, fold, arm, learner, metric, value."""
     about: Mapping[str, Mapping[str, Any]]
-    """Table -> rows, rarer, columns, seconds (by arm), left_out, choices, total."""
+    """Table -> family, rows, rarer, columns, seconds (by arm), left_out, choices, test_to_train, total."""
     labels: Mapping[str, str]
     """Arm -> what people read; the order of the tables printed."""
 
@@ -82,43 +70,85 @@ def against(results: Results, arm: str, other: str) -> dict[str, str]:
     return said | {"up / same / down": f"{up} / {len(found) - up - down} / {down}"}
 
 
+def harms(results: Results, arm: str) -> tuple[list[str], list[str]]:
+    """Return the tables on which an arm is significantly better than nothing, and those where it is worse.
+
+    A table's interval is Nadeau and Bengio's, over its folds, of the mean over classifiers.
+    """
+    better, worse = [], []
+    part = results.records[(results.records["metric"] == PRIMARY) & results.records["arm"].isin([arm, NOTHING])]
+    scores = part.pivot_table(index=["table", "fold"], columns="arm", values="value", aggfunc="mean")
+    for table, own in scores.groupby(level="table"):
+        differences = own[arm].to_numpy() - own[NOTHING].to_numpy()
+        interval = corrected_interval(differences, results.about[str(table)]["test_to_train"])
+        better += [str(table)] * interval.above
+        worse += [str(table)] * interval.below
+    return better, worse
+
+
 def by_arm(results: Results) -> pd.DataFrame:
-    """Return a row an arm: mean changes against nothing, ranks, tests, seconds."""
+    """Return a row an arm: mean changes of average precision, tables helped and harmed, tests, seconds."""
     scores = results.scores(PRIMARY).drop(columns=TUNED, errors="ignore")
-    compared = compare_tables(scores, baseline=NOTHING, tie=TIE)
+    compared = {
+        baseline: compare_tables(scores, baseline=baseline, tie=TIE)
+        for baseline in (NOTHING, POLICY)
+        if baseline in scores
+    }
+    halves = results.scores(f"balanced_accuracy{AT_HALF}")
     rows = []
-    for arm in scores.columns:
-        row: dict[str, Any] = {"arm": results.labels[arm], **against(results, arm, NOTHING)}
-        row |= {
-            "mean rank": f"{compared.loc[arm, 'mean_rank']:.1f}",
-            "p (Holm)": number(compared.loc[arm, "p"]),
-        }
-        for metric, shown in ((f"balanced_accuracy{AT_HALF}", "balanced accuracy at .5"), ("mcc", "MCC, tuned")):
-            found = results.scores(metric)
-            row[shown] = signed((found[arm] - found[NOTHING]).mean()) if arm in found else ""
+    for arm in results.arms:
+        row: dict[str, Any] = {"arm": results.labels[arm]}
+        if arm != TUNED:
+            row |= against(results, arm, NOTHING)
+            row["helped / harmed"] = " / ".join(str(len(tables)) for tables in harms(results, arm))
+            row |= {f"p, {READ[b]}": number(compared[b]["p"][arm]) for b in compared}
+        # A tuned threshold is all that this arm is; the others decide as ``predict`` does.
+        decided = results.scores("balanced_accuracy")[TUNED] if arm == TUNED else halves[arm]
+        row["balanced accuracy"] = signed((decided - halves[NOTHING]).mean())
         spent = [about["seconds"].get(arm, np.nan) for about in results.about.values()]
         row["seconds"] = f"{np.nanmean(spent):.0f}" if np.isfinite(spent).any() else ""
-        rows.append({k: "" if arm == NOTHING and k not in KEPT else v for k, v in row.items()})
-    return pd.DataFrame(rows)
+        own = ("arm", "seconds", f"p, {READ[POLICY]}")
+        rows.append({k: "" if arm == NOTHING and k not in own else v for k, v in row.items()})
+    found = pd.DataFrame(rows).fillna("")
+    return found[[c for c in found.columns if c != "seconds"] + ["seconds"]]
 
 
-KEPT = ("arm", "mean rank", "seconds")
-"""What nothing's own row says: all else there is a comparison with itself."""
+READ = {NOTHING: "against nothing", POLICY: "the policy against it"}
 
 
-def by_table(results: Results) -> pd.DataFrame:
-    """Return a row a table: what it holds, nothing's score, every arm's change, what the policy chose."""
-    scores = results.scores(PRIMARY).drop(columns=TUNED, errors="ignore")
+def by_rank(results: Results) -> pd.DataFrame:
+    """Return a row an arm: mean ranks, and mean changes of the decision metrics at tuned thresholds."""
+    found: dict[str, dict[str, str]] = {}
+    for metric, shown in METRICS.items():
+        scores = results.scores(metric).drop(columns=TUNED, errors="ignore")
+        compared = compare_tables(scores, baseline=NOTHING, tie=TIE)
+        for arm in scores.columns:
+            row = found.setdefault(arm, {"arm": results.labels[arm]})
+            row[f"rank, {shown}"] = f"{compared.loc[arm, 'mean_rank']:.2f}"
+            row[shown] = "" if arm == NOTHING else signed(compared["mean_change"][arm])
+    frame = pd.DataFrame([found[arm] for arm in results.arms if arm in found]).fillna("")
+    ranks = [f"rank, {shown}" for shown in METRICS.values()]
+    return frame[["arm", *ranks, *list(METRICS.values())[1:]]]
+
+
+METRICS = {PRIMARY: "average precision", "balanced_accuracy": "balanced accuracy", "mcc": "MCC", "g_mean": "G-mean"}
+
+
+def by_table(results: Results, metric: str = PRIMARY) -> pd.DataFrame:
+    """Return a row a table: what it holds, nothing's score, every arm's change, what the policy chose.
+
+    Changes of average precision that are significant on the table are marked ``*``.
+    """
+    marked = {arm: {t for found in harms(results, arm) for t in found} for arm in results.arms if metric == PRIMARY}
+    scores = results.scores(metric).drop(columns=TUNED, errors="ignore")
     rows = []
     for table, about in results.about.items():
         row = {"table": table, "rows": about["rows"], "rarer": about["rarer"], "features": about["columns"]}
         row["nothing"] = f"{scores.loc[table, NOTHING]:.3f}".removeprefix("0")
         for arm in scores.columns:
             if arm != NOTHING:
-                missing = arm in about["left_out"]
-                row[_short(results.labels[arm])] = (
-                    "–" if missing else signed(scores.loc[table, arm] - scores.loc[table, NOTHING])
-                )
+                gain = signed(scores[arm][table] - scores[NOTHING][table]) + "*" * (table in marked.get(arm, ()))
+                row[short(results.labels[arm])] = "–" if arm in about["left_out"] else gain
         chosen = Counter(choice["candidate"] for choice in about["choices"])
         row["chosen"] = ", ".join(f"{n} x {name}" for name, n in chosen.most_common())
         rows.append(row)
@@ -126,81 +156,46 @@ def by_table(results: Results) -> pd.DataFrame:
 
 
 def sentences(results: Results) -> list[str]:
-    """Return what the issue at hand is about, in words that the numbers bear."""
-    scores = results.scores(PRIMARY)
+    """Return where the policy helped and harmed, which arms could not run on which tables, and why."""
     said = []
-    for arm, other in ((POLICY, NOTHING), (ANCHORED, UNTRAINED), (POLICY, "smote"), (ANCHORED, "smote")):
-        if {arm, other} <= set(scores.columns):
-            found = (scores[arm] - scores[other]).to_numpy(dtype=np.float64)
-            up, down = int((found >= TIE).sum()), int((found <= -TIE).sum())
-            p = float(stats.wilcoxon(found).pvalue) if len(found) > 1 and np.any(found != 0) else float("nan")
-            ours, theirs = _short(results.labels[arm]), _short(results.labels[other])
-            said.append(
-                f"{ours} less {theirs}: {change(plain_interval(found))}; "
-                f"up on {up}, down on {down} of {len(found)}; Wilcoxon's p {number(p) or 'undefined'}, not adjusted."
-            )
-    absent = [
-        f"{_short(results.labels[arm])} could not run on {table} and counts as nothing there: {why}."
-        for table, about in results.about.items()
-        for arm, why in about["left_out"].items()
+    if POLICY in results.arms:
+        better, worse = (", ".join(tables) or "no table" for tables in harms(results, POLICY))
+        said.append(f"The policy helped significantly on {better}; it harmed significantly on {worse}.")
+    found: dict[tuple[str, str], list[str]] = {}
+    for table, about in results.about.items():
+        for arm, why in about["left_out"].items():
+            found.setdefault((short(results.labels.get(arm, arm)), why), []).append(table)
+    return said + [
+        f"{arm} could not run on {', '.join(tables)} and counts as nothing there: {why}."
+        for (arm, why), tables in found.items()
     ]
-    return said + absent
 
 
-def markdown(results: Results, *, folds: int, workers: int, threads: int, seconds: float) -> str:
-    """Return the page that the benchmark prints."""
+def markdown(results: Results, *, workers: int, threads: int, seconds: float, images: bool = False) -> str:
+    """Return the page that the benchmark prints; of ``images`` balanced accuracy is a primary score, too."""
     n = len(results.tables)
+    families = {about.get("family", table) for table, about in results.about.items()}
+    learners = ", ".join(name.replace("_", " ") for name in dict.fromkeys(results.records["learner"]))
+    folds = len(results.records[["table", "fold"]].drop_duplicates()) / n
     head = (
-        f"Change of average precision against nothing, mean over {n} table{'s' * (n > 1)} ({folds} folds each, three "
-        "classifiers); in brackets a 95 % interval over tables. Ranks are of the mean over classifiers, 1 is best; "
-        f"p is Wilcoxon's against nothing, adjusted by Holm; up and down mean by {TIE:g} or more; seconds are one "
-        "table's, on one core, inner folds included."
+        "Change of average precision (macro over more than two classes) against nothing, mean over "
+        f"{many(n, 'table')} of {many(len(families), 'source')}, {folds:g} folds each, and over {learners}; in "
+        f"brackets a 95 % interval over tables. Up and down mean by {TIE:g} or more; helped and harmed count the "
+        "tables whose own 95 % interval (Nadeau-Bengio, over folds) lies above or below 0, marked * by table. Each p "
+        "is Wilcoxon's over tables, adjusted by Holm within its column. Balanced accuracy is the change of it as "
+        "`predict` decides. Seconds are one table's, on one core, inner folds included."
+    )
+    ranks = (
+        "Mean ranks over tables (1 is best; of the mean over classifiers), and mean changes against nothing. All but "
+        "average precision at thresholds tuned on inner folds, so that nothing is the tuned threshold there; the rank "
+        "is among the arms that have one."
     )
     foot = f"{seconds:.0f} s of work over {workers} process(es) of {threads} thread(s)."
-    lines = [f"- {sentence}" for sentence in sentences(results)]
-    parts = [head, to_markdown(by_arm(results)), "\n".join(lines), to_markdown(by_table(results)), foot]
+    lines = "\n".join(f"- {sentence}" for sentence in sentences(results))
+    tables = [to_markdown(by_arm(results)), ranks, to_markdown(by_rank(results)), lines]
+    tables += ["By table:", to_markdown(by_table(results))]
+    if images:
+        for metric, said in ((f"balanced_accuracy{AT_HALF}", "as `predict` decides"), ("balanced_accuracy", "tuned")):
+            tables += [f"Balanced accuracy, {said}:", to_markdown(by_table(results, metric))]
+    parts = [head, *tables, foot]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def to_markdown(frame: pd.DataFrame) -> str:
-    """Return a frame as a Markdown table; text to the left, all else to the right."""
-    rows: Sequence[Sequence[str]] = [[str(value) for value in row] for row in frame.itertuples(index=False)]
-    head = "| " + " | ".join(str(c) for c in frame.columns) + " |"
-    rule = "|" + "|".join(["---"] + ["---:"] * (frame.shape[1] - 1)) + "|"
-    return "\n".join([head, rule, *("| " + " | ".join(row) + " |" for row in rows)])
-
-
-def signed(value: float) -> str:
-    """Return ``+.012``.
-
-    >>> signed(0.0123), signed(-0.0004), signed(float("nan"))
-    ('+.012', '.000', '')
-    """
-    if not np.isfinite(value):
-        return ""
-    if abs(value) < 0.0005:
-        return ".000"
-    return f"{value:+.3f}".replace("0.", ".", 1)
-
-
-def number(value: float) -> str:
-    """Return ``.04`` or, below .01, one digit."""
-    if not np.isfinite(value):
-        return ""
-    return (f"{value:.2f}" if value >= 0.01 else f"{value:.1g}").removeprefix("0") if value < 1 else "1"
-
-
-def change(interval: Interval) -> str:
-    """Return ``+.012 [-.003, +.027]``."""
-    if not np.isfinite(interval.low):
-        return signed(interval.mean)
-    return f"{signed(interval.mean)} [{signed(interval.low)}, {signed(interval.high)}]"
-
-
-def plain_interval(values: np.ndarray) -> Interval:
-    """Return Student's interval: tables share no rows, so nothing needs a correction."""
-    return corrected_interval(values, 0.0)
-
-
-def _short(label: str) -> str:
-    return label.replace("**", "").replace(" (the default)", "")

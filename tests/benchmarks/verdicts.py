@@ -1,0 +1,175 @@
+"""Is the product's verdict right? Large real tables made scarce, checked, augmented, and judged on other real rows.
+
+    python -m tests.benchmarks.verdicts --adult adult/train.parquet --budget 60 --out runs/verdicts
+
+Of each table some draws of training rows are taken, one class scarce. On each the check is run as a user would run it
+(`ganaug.measure_effect`, quick, the policy), and its verdict is noted; then the policy chooses on the whole draw, and
+what it makes is added. The change of average precision on thousands of other real rows of the table, mean over four
+classifiers, is the truth that the verdict is held against.
+
+Every finished draw is a Parquet file in the output folder, so a call that was broken off goes on where it stopped. At
+the end ``verdicts.parquet`` holds every (table, draw, arm, learner), and ``verdicts.md`` what is printed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import pyarrow as pa
+import typer
+from joblib import Parallel, delayed, parallel_config
+
+from ganaug import __version__, measure_effect
+from ganaug.data import TableData
+from ganaug.evaluate.arms import NOTHING
+from ganaug.learners import Job, Part, Runner, labels_of
+from ganaug.learners.scoring import Scoring
+from ganaug.plans import draw_rows, fit_rows, plan_by_policy
+from ganaug.policy import Policy
+from ganaug.seeding import derive, numpy_rng
+from ganaug.variants import anchored
+from tests.benchmarks import folder, keel
+from tests.benchmarks.lineup import LEARNERS, POLICY, QUICK_STEPS
+from tests.benchmarks.measuring import capped_threads
+from tests.benchmarks.scarce import read_adult, read_distinct, read_small, thin
+from tests.benchmarks.verdicts_page import markdown
+
+__all__ = ["SIZES", "Settings", "main", "measure"]
+
+SIZES = ((600, 30), (400, 60), (300, 20), (800, 100), (200, 100))
+"""Training rows of the common class and of the scarce one, draw by draw, from the start again after the last."""
+QUICK: dict[str, Any] = {"draws": 2, "test_rows": 150, "sizes": ((80, 15),), "steps": QUICK_STEPS, "folds": 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a draw's numbers depend on, but for the number of draws."""
+
+    draws: int
+    test_rows: int
+    """Real rows that a draw is judged on, at most."""
+    sizes: tuple[tuple[int, int], ...]
+    policy: str
+    """With all its settings."""
+    seed: int
+    steps: int | None = None
+    """Of the generators, in a smoke run."""
+    folds: int | None = None
+    """Of the check, in a smoke run."""
+    ganaug: str = __version__
+
+    @property
+    def variant(self) -> Any:
+        """What the policy trains."""
+        return "auto" if self.steps is None else anchored.Config(steps=self.steps)
+
+
+@dataclass(frozen=True)
+class Size:
+    """What `thin` wants to know."""
+
+    common: int
+    scarce: int
+    test_rows: int
+
+
+def measure(rows: TableData, draw: int, settings: Settings) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the truth of one draw (a row an arm and learner), and the check's verdict beside what was chosen."""
+    started = time.perf_counter()
+    common, scarce = settings.sizes[draw % len(settings.sizes)]
+    size, codes = Size(common, scarce, settings.test_rows), rows.schema.label_codes(rows.table)
+    train, test = thin(codes, size, numpy_rng(settings.seed, "rows", draw))
+    own = replace(rows, table=rows.table.take(pa.array(train)).combine_chunks())
+    seed, fixed = derive(settings.seed, "draw", draw), {"device": "cpu", "n_jobs": 1}
+    policy = Policy(variant=settings.variant)
+    effect = measure_effect(own, augmenter=policy, cv=settings.folds, random_state=seed, progress=False, **fixed)
+    checked = time.perf_counter() - started
+    plan = plan_by_policy(own, variant=settings.variant, seed=seed, **fixed)
+    synthesizer = fit_rows(own, variant=settings.variant, seed=seed, device="cpu") if plan.total else None
+    made = draw_rows(synthesizer, plan, own, seed=derive(seed, "rows"))
+    part = Part(rows.table, rows.schema, train, test)
+    rule, records = Scoring.make(None, part.codes, labels_of(rows.schema)), []
+    for arm, training in ((NOTHING, part.plain()), (POLICY, part.with_table(made) if len(made) else part.plain())):
+        jobs = [Job.of(part, learner, training, derive(seed, "classifier")) for learner in LEARNERS]
+        for learner, outcome in zip(LEARNERS, Runner(1, n_jobs=1).run(jobs), strict=True):
+            value = rule.score(part.held_codes, outcome.proba)
+            records.append({"draw": draw, "arm": arm, "learner": learner.name, "metric": rule.name, "value": value})
+    about = {
+        "verdict": effect.verdict,
+        "sentence": effect.sentence,
+        "chosen": plan.candidate.name,
+        "common": common,
+        "scarce": scarce,
+        "tested": len(test),
+        "checked": checked,
+        "total": time.perf_counter() - started,
+        "labels": {NOTHING: "Nothing", POLICY: "the policy"},
+    }
+    return pd.DataFrame(records), about
+
+
+def _measure(
+    name: str, read: Callable[[], pd.DataFrame], draw: int, settings: Settings, out: Path, threads: int, until: float
+) -> str:
+    if time.monotonic() > until:
+        return ""
+    with capped_threads(threads):
+        records, about = measure(read_distinct(read()), draw, settings)
+    folder.keep(records, about, out, f"{name}.{draw}", replace(settings, draws=0), table=name)
+    return f"{name}.{draw}: {about['verdict']}, {about['chosen']}; {about['total']:.0f} s"
+
+
+def main(
+    tables: Annotated[str, typer.Option(help="Names between commas; all if empty.")] = "",
+    adult: Annotated[Path | None, typer.Option(help="Parquet file of Adult.", exists=True, dir_okay=False)] = None,
+    draws: Annotated[int, typer.Option(min=1, help="Draws of training rows a table.")] = 5,
+    test_rows: Annotated[int, typer.Option(min=100, help="Other real rows to judge on, at most.")] = 3000,
+    seed: Annotated[int, typer.Option(min=0, help="Of draws, generators and classifiers.")] = 0,
+    budget: Annotated[float, typer.Option(help="Minutes after which no further draw is begun.")] = float("inf"),
+    workers: Annotated[int, typer.Option(min=1, help="Draws measured side by side, each in a process.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder of what was measured.")] = Path("runs/verdicts"),
+    quick: Annotated[bool, typer.Option(help="A smoke run: a small table, two draws, hardly trained.")] = False,
+) -> None:
+    """Hold the check's verdicts against the truth, and print what came out, as Markdown."""
+    settings = Settings(draws=draws, test_rows=test_rows, sizes=SIZES, policy=repr(Policy()), seed=seed)
+    known: dict[str, Callable[[], pd.DataFrame]] = {s.name: partial(keel.read, s) for s in keel.LARGE}
+    if adult is not None:
+        known = {"adult": partial(read_adult, adult), **known}
+    if quick:
+        known, out, settings = {"breast_cancer": read_small}, out / "quick", replace(settings, **QUICK)
+    names = [name.strip() for name in tables.split(",") if name.strip()] or list(known)
+    if unknown := [name for name in names if name not in known]:
+        raise typer.BadParameter(f"unknown tables: {', '.join(unknown)}; known are: {', '.join(known)}")
+    key, until = replace(settings, draws=0), time.monotonic() + 60 * budget
+    # A draw of every table before the second of any, so that a run that is cut has all kinds.
+    every = [(name, draw) for draw in range(settings.draws) for name in names]
+    left = [(name, draw) for name, draw in every if folder.finished(out, f"{name}.{draw}", key) is None]
+    typer.echo(f"{len(every) - len(left)} of {len(every)} draws were finished before")
+    try:
+        with parallel_config("loky", inner_max_num_threads=threads):
+            pool = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch=workers)
+            found: Any = pool(delayed(_measure)(n, known[n], d, settings, out, threads, until) for n, d in left)
+            for line in found:
+                if line:
+                    typer.echo(line)
+    except ModuleNotFoundError as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(2) from error
+    results = folder.collect([f"{name}.{draw}" for name, draw in every], key, out, "verdicts.parquet")
+    if results is None:
+        typer.echo("no draw was finished")
+        raise typer.Exit(1)
+    page = markdown(results.records, results.about)
+    (out / "verdicts.md").write_text(page, "utf-8")
+    typer.echo("\n" + page)
+
+
+if __name__ == "__main__":
+    typer.run(main)
