@@ -40,7 +40,7 @@ QUICK_STEPS = 20
 
 LEARNERS: tuple[Learner, ...] = (
     *DEFAULT_LEARNERS,
-    Learner(name="mlp", strength="weak", estimator=MLPClassifier(max_iter=100)),
+    Learner(name="mlp", strength="weak", estimator=MLPClassifier(learning_rate_init=3e-3, max_iter=60)),
 )
 """Who judges tables: the check's own three and a network."""
 
