@@ -26,6 +26,8 @@ class Work:
     learners: int
     generators: bool
     """Whether generators are trained in batches."""
+    labelling: int = 0
+    """Fits that label the rows of all candidates once."""
 
     @property
     def fits(self) -> int:
@@ -33,6 +35,7 @@ class Work:
         return sum(
             self.learners
             * ((1 + len(fold.inner)) * len(self.arms) + len(fold.inner) * self.candidates + self.plan.generator_seeds)
+            + self.labelling * (len(fold.inner) + self.plan.generator_seeds)
             for fold in self.plan.folds
         )
 

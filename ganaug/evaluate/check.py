@@ -134,6 +134,7 @@ class Check:
             candidates=max(1, beside),
             learners=len(protocol.learners),
             generators=self.trains,
+            labelling=sum(candidate.fits for candidate in protocol.candidates),
         )
 
     def _cut(self, seconds: float, per_generator: float, *, trained: int = 0) -> None:

@@ -165,6 +165,7 @@ class Protocol:
                 part,
                 derive(fold.seed, "rows", p, 0),
                 candidates=self.candidates,
+                runner=self.runner,
             )
             trainings |= {(f"candidate {c}", p): training for c, training in enumerate(made)}
         self.measured.seconds[self.ours.name] += time.perf_counter() - started
@@ -188,6 +189,7 @@ class Protocol:
                         self.schema,
                         preparation=parts[0].preparation,
                         seed=derive(fold.seed, "rows", 0, g),
+                        runner=self.runner,
                     )
                     trainings[f"{name} {g}", 0] = parts[0].with_table(rows) if len(rows) else parts[0].plain()
                 elif arm is not None and name not in self.measured.left_out:

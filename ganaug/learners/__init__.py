@@ -8,11 +8,12 @@ from ganaug.learners.kinds import default_learners, filter_learner, own_rows, pr
 from ganaug.learners.models import DEFAULT_LEARNERS, Learner, Predictions, fit_predict, own_learner, thread_cap
 from ganaug.learners.part import LeakError, Part
 from ganaug.learners.prepare import Preparation
-from ganaug.learners.teacher import teach
+from ganaug.learners.teacher import FITS, teach
 
 __all__ = [
     "DEFAULT_IMAGE_LEARNERS",
     "DEFAULT_LEARNERS",
+    "FITS",
     "ImagePreparation",
     "Job",
     "LeakError",

@@ -20,11 +20,12 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
 from ganaug.data.splits import stratified_folds
-from ganaug.learners.models import Learner, fit_predict
+from ganaug.learners.jobs import Job, Runner, Training
+from ganaug.learners.models import Learner
 from ganaug.learners.scores import average_precision
 from ganaug.seeding import derive
 
-__all__ = ["teach"]
+__all__ = ["FITS", "teach"]
 
 FOLDS = 5
 SPREAD = 0.05
@@ -32,6 +33,8 @@ SPREAD = 0.05
 COMPONENTS = 300
 """Rows that span the space of the kernel classifier, at most."""
 NEIGHBOURS = 15
+FITS = 7 * FOLDS
+"""Fits of one committee: its classifiers, each on so many folds."""
 
 
 def library(matrix: np.ndarray) -> tuple[Learner, ...]:
@@ -58,11 +61,20 @@ def library(matrix: np.ndarray) -> tuple[Learner, ...]:
     )
 
 
-def teach(matrix: np.ndarray, codes: np.ndarray, made: np.ndarray, *, n_classes: int, seed: int) -> np.ndarray:
+def teach(
+    matrix: np.ndarray,
+    codes: np.ndarray,
+    made: np.ndarray,
+    *,
+    n_classes: int,
+    seed: int,
+    runner: Runner | None = None,
+) -> np.ndarray:
     """Return the committee's class probabilities of rows ``made``.
 
     Each classifier is fitted on all but one of five folds of the real rows in turn; its probabilities are the mean of
-    the five, and its weight grows with its average precision on the folds left out.
+    the five, and its weight grows with its average precision on the folds left out. ``runner`` runs these fits, which
+    are `FITS` at most; without one they are run one by one.
 
     **Shape**: matrix (n, d), codes (n,), made (m, d) -> (m, n_classes).
     """
@@ -70,16 +82,27 @@ def teach(matrix: np.ndarray, codes: np.ndarray, made: np.ndarray, *, n_classes:
     splits = min(FOLDS, max(2, int(np.bincount(codes)[np.unique(codes)].min())))
     duplicates = np.unique(matrix, axis=0, return_inverse=True)[1].ravel()
     folds = stratified_folds(codes, n_splits=splits, seed=derive(seed, "teacher"), duplicates=duplicates)
+    jobs = [
+        Job(
+            learner=member,
+            training=Training(kept=train, codes=codes[train]),
+            real=matrix,
+            held_out=np.concatenate([matrix[test], made]),
+            n_classes=n_classes,
+            seed=derive(seed, member.name, i),
+        )
+        for member in members
+        for i, (train, test) in enumerate(folds)
+    ]
+    run = Runner(len(jobs), n_jobs=1) if runner is None else runner
+    found = iter(run.run(jobs))
     held_out, given = [], []
-    for member in members:
+    for _ in members:
         guessed, mean = np.zeros((len(codes), n_classes)), np.zeros((len(made), n_classes))
-        for i, (train, test) in enumerate(folds):
-            rows = np.concatenate([matrix[test], made])
-            found = fit_predict(
-                member, matrix[train], codes[train], None, rows, n_classes, derive(seed, member.name, i)
-            )
-            guessed[test] = found[: len(test)]
-            mean += found[len(test) :] / splits
+        for _, test in folds:
+            proba = next(found).proba
+            guessed[test] = proba[: len(test)]
+            mean += proba[len(test) :] / splits
         held_out.append(guessed)
         given.append(mean)
     weights = _weights([average_precision(codes, proba, _rarer(codes, n_classes)) for proba in held_out])

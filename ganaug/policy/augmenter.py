@@ -15,6 +15,7 @@ from ganaug.learners import (
     ImagePreparation,
     Part,
     Preparation,
+    Runner,
     Training,
     filter_learner,
     fit_predict,
@@ -105,6 +106,7 @@ def draw_candidate(
     *,
     seed: int,
     preparation: Preparation | ImagePreparation | None = None,
+    runner: Runner | None = None,
 ) -> pa.Table:
     """Draw the synthetic rows of a candidate for the real rows ``table`` that ``generator`` was fitted on.
 
@@ -116,6 +118,7 @@ def draw_candidate(
         schema: theirs.
         seed: of the rows and of the filter.
         preparation: features fitted on ``table``; None: fit them where the filter needs them.
+        runner: runs the fits of the committee that labels rows.
     """
     from ganaug.sampling import draw
 
@@ -126,7 +129,8 @@ def draw_candidate(
 
     if candidate.times:
         fitted = prepare(table, schema) if preparation is None else preparation
-        return _relabelled(draw(generator, counts, seed=seed), candidate, table, codes, counts, fitted, schema, seed)
+        rows = draw(generator, counts, seed=seed)
+        return _relabelled(rows, candidate, table, codes, counts, fitted, schema, seed, runner)
 
     def judge(rows: pa.Table) -> np.ndarray:
         fitted = prepare(table, schema) if preparation is None else preparation
@@ -145,13 +149,14 @@ def _relabelled(
     preparation: Preparation | ImagePreparation,
     schema: TableSchema | ImageSchema,
     seed: int,
+    runner: Runner | None,
 ) -> pa.Table:
     """Move the ``rows`` drawn a little, and give them the classes that a committee fitted on ``real`` would."""
     if isinstance(preparation, Preparation):
         rows = preparation.jitter(rows, candidate.jitter, numpy_rng(seed, "jitter"), swap=candidate.swap)
     made = preparation.transform(rows)
-    seed_of = derive(seed, "teacher")
-    proba = teach(preparation.transform(real), codes, made, n_classes=schema.n_classes, seed=seed_of)
+    known, seed_of = preparation.transform(real), derive(seed, "teacher")
+    proba = teach(known, codes, made, n_classes=schema.n_classes, seed=seed_of, runner=runner)
     return with_codes(rows, relabel(proba, counts, seed=seed), schema)
 
 
@@ -162,8 +167,12 @@ def candidate_trainings(
     seed: int,
     *,
     candidates: Sequence[Candidate] | None = None,
+    runner: Runner | None = None,
 ) -> list[Training]:
-    """Return the rows to train on for every candidate, drawn from one generator fitted on the part's training rows."""
+    """Return the rows to train on for every candidate, drawn from one generator fitted on the part's training rows.
+
+    For ``runner`` see `draw_candidate`.
+    """
     trainings = []
     for candidate in augmenter.candidates if candidates is None else candidates:
         rows = draw_candidate(
@@ -174,6 +183,7 @@ def candidate_trainings(
             part.schema,
             preparation=part.preparation,
             seed=derive(seed, "draw", candidate.name),
+            runner=runner,
         )
         trainings.append(part.with_table(rows) if len(rows) else part.plain())
     return trainings

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import stats
 
 from ganaug.errors import ConfigError
+from ganaug.learners import FITS
 
 __all__ = ["CANDIDATES", "IMAGE_CANDIDATES", "Candidate", "Choice", "choose", "nothing"]
 
@@ -60,6 +61,11 @@ class Candidate:
     def is_none(self) -> bool:
         """Whether it adds no row."""
         return self.ratio == 0 and self.times == 0
+
+    @property
+    def fits(self) -> int:
+        """How many classifiers are fitted, at most, to label its rows."""
+        return FITS if self.times else 0
 
     @property
     def name(self) -> str:

@@ -78,10 +78,11 @@ def select(
         reason = f"the generator of a fold cannot be trained: {error}"
         return nothing(policy.candidates, float("nan"), float("nan"), reason)
     shape = (len(policy.candidates), len(parts), len(learners))
-    runner = Runner(int(np.prod(shape)), n_jobs=n_jobs, progress=progress, work="choosing")
+    fits = int(np.prod(shape)) + len(parts) * sum(candidate.fits for candidate in policy.candidates)
+    runner = Runner(fits, n_jobs=n_jobs, progress=progress, work="choosing")
     scores = np.zeros(shape)
     for i, (part, generator) in enumerate(zip(parts, generators, strict=True)):
-        trainings = candidate_trainings(policy, generator, part, seeds[i])
+        trainings = candidate_trainings(policy, generator, part, seeds[i], runner=runner)
         jobs = [
             Job.of(part, learner, training, derive(seed, "classifier", i))
             for training in trainings
