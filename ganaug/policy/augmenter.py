@@ -79,7 +79,7 @@ class Policy(GanAugmenter):
     candidates: tuple[Candidate, ...] = CANDIDATES
     inner_folds: int = 3
     """Inner folds of `select`."""
-    confidence: float = 0.7
+    confidence: float = 0.6
     """See `choose`."""
     name: str = "policy"
     sampling_strategy: Any = field(default=None, init=False)

@@ -118,7 +118,7 @@ def choose(
     *,
     candidates: Sequence[Candidate] = CANDIDATES,
     test_to_train: float = 0.5,
-    confidence: float = 0.7,
+    confidence: float = 0.6,
 ) -> Choice:
     """Choose a candidate from scores on inner folds, or nothing.
 

@@ -15,7 +15,7 @@ from ganaug import variants
 from ganaug.evaluate.arms import NOTHING, TUNED, Arm, SamplerArm, make_arm
 from ganaug.evaluate.image_arms import FLIPS_CROPS_SHIFTS
 from ganaug.learners import DEFAULT_LEARNERS, Learner
-from ganaug.policy import Candidate, GanAugmenter, Policy
+from ganaug.policy import CANDIDATES, Candidate, GanAugmenter, Policy
 from ganaug.variants import anchored, wgan_gp
 from tests.benchmarks.peers import CtganRows, GaussianNoise, SmoteVariant
 
@@ -26,6 +26,8 @@ __all__ = [
     "IMAGE_ARMS",
     "LEARNERS",
     "POLICY",
+    "RELABELLED",
+    "RELABELLED_UNTRAINED",
     "TUNED",
     "UNTRAINED",
     "WGAN_GP",
@@ -36,6 +38,7 @@ __all__ = [
 
 ANCHORED, UNTRAINED, WGAN_GP, POLICY = "anchored", "anchored_untrained", "wgan_gp", "policy"
 CTGAN = "ctgan"
+RELABELLED, RELABELLED_UNTRAINED = "relabelled", "relabelled_untrained"
 QUICK_STEPS = 20
 
 LEARNERS: tuple[Learner, ...] = (
@@ -59,6 +62,8 @@ ARMS: tuple[str, ...] = (
     UNTRAINED,
     ANCHORED,
     WGAN_GP,
+    RELABELLED_UNTRAINED,
+    RELABELLED,
     POLICY,
 )
 """On tables, in the order of what is printed."""
@@ -114,6 +119,10 @@ def make_lineup(*, ratio: float, quick: bool, arms: Sequence[str] = ARMS, ctgan_
         UNTRAINED: GanAugmenter(variant=replace(trained, steps=0), candidates=fixed, name=UNTRAINED),
         ANCHORED: GanAugmenter(variant=trained, candidates=fixed, name=ANCHORED),
         WGAN_GP: GanAugmenter(variant=plain, candidates=fixed, name=WGAN_GP),
+        RELABELLED_UNTRAINED: GanAugmenter(
+            variant=replace(trained, steps=0), candidates=CANDIDATES[1:], name=RELABELLED_UNTRAINED
+        ),
+        RELABELLED: GanAugmenter(variant=trained, candidates=CANDIDATES[1:], name=RELABELLED),
         POLICY: Policy(variant=trained if quick else "auto", name=POLICY),
     }
     absent = {}
@@ -132,7 +141,9 @@ def make_lineup(*, ratio: float, quick: bool, arms: Sequence[str] = ARMS, ctgan_
         absent[CTGAN] = "ctgan is not installed: pip install ctgan"
     labels = {UNTRAINED: f"anchored, untrained, r={ratio:g}", ANCHORED: f"**anchored, r={ratio:g}**"}
     labels |= {WGAN_GP: f"**wgan_gp, r={ratio:g}**", POLICY: "**the policy** (the default)"}
-    return _lined_up(every, ARMS, arms, labels, absent=absent, untuned=(WGAN_GP,))
+    way = CANDIDATES[1].name
+    labels |= {RELABELLED_UNTRAINED: f"anchored, untrained, {way}", RELABELLED: f"**anchored, {way}**, always"}
+    return _lined_up(every, ARMS, arms, labels, absent=absent, untuned=(WGAN_GP, RELABELLED_UNTRAINED))
 
 
 def make_image_lineup(*, quick: bool, arms: Sequence[str] = IMAGE_ARMS, transforms: tuple[str, ...]) -> Lineup:
