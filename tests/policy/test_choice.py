@@ -91,11 +91,11 @@ def test_the_gain_is_the_mean_over_learners():
 
 def test_pure_noise_mostly_leaves_the_data_alone():
     # One way of which nothing was known, with noise of the size that folds have. Eligible is what lies above 0 with a
-    # probability of .7: a mean of .033 or more, which is 1.1 standard deviations of such noise, so 13 % of the draws.
+    # probability of .6: a mean of .016 or more, which is half a standard deviation of such noise, so 29 % of the draws.
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.05 / math.sqrt(2), size=(400, 2, 3, 1))
     found = [choose(scores, candidates=(NONE, PLAIN[0])) for scores in noise]
-    assert np.mean([choice.index > 0 for choice in found]) < 0.22
+    assert np.mean([choice.index > 0 for choice in found]) < 0.36
 
 
 def test_choosing_gains_on_the_mean_where_the_prior_is_right():
