@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from ganaug.data import TableData
 from ganaug.policy import Candidate, Choice, GanAugmenter, Policy, draw_candidate, select
 from ganaug.progress import Progress, silent
 from ganaug.synthesizer import Synthesizer
+from ganaug.transforms import DEFAULT_TRANSFORMS
 
 __all__ = ["Plan", "draw_rows", "fit_rows", "plan_by_policy"]
 
@@ -61,15 +62,17 @@ def plan_by_policy(
     seed: int,
     device: Any = "auto",
     progress: Progress = silent,
+    transforms: Sequence[str] = DEFAULT_TRANSFORMS,
     **options: Any,
 ) -> Plan:
     """Let the policy choose how many rows; ``options`` are those of `ganaug.policy.select`, ``checkpoint`` among them.
 
+    ``transforms`` are what may be done to images without changing their class.
     Without a target there is nothing to choose by, and as many rows are added as there are.
     """
     if rows.schema.n_classes < 2:
         return Plan(counts={0: len(rows.table)})
-    policy = Policy(variant=variant)
+    policy = Policy(variant=variant).suited(rows.schema, transforms)
     choice = select(rows.table, rows.schema, policy=policy, seed=seed, device=device, progress=progress, **options)
     return Plan(counts=policy.counts(choice.candidate, rows.schema.label_codes(rows.table), rows.schema), choice=choice)
 

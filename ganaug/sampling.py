@@ -15,7 +15,7 @@ from ganaug.errors import ConfigError
 from ganaug.schema import Labelled
 from ganaug.synthesizer import Synthesizer
 
-__all__ = ["Judge", "class_counts", "draw", "ratio_counts", "share_counts"]
+__all__ = ["Judge", "class_counts", "draw", "level_counts", "ratio_counts", "share_counts"]
 
 Judge = Callable[[pa.Table], np.ndarray]
 """Rows -> probability of every class ``(n, n_classes)``, by a classifier fitted on the real rows of the same fold."""
@@ -99,6 +99,23 @@ def ratio_counts(codes: np.ndarray, n_classes: int, ratio: float) -> dict[int, i
     present = np.bincount(codes, minlength=n_classes)
     lacking = np.where(present > 0, present.max() - present, 0)
     return {code: round(ratio * lack) for code, lack in enumerate(lacking.tolist())}
+
+
+def level_counts(codes: np.ndarray, n_classes: int, level: float, *, most: int = MOST_ROWS) -> dict[int, int]:
+    """Return what each class lacks to ``level`` times the largest one, less where that would be over ``most`` in all.
+
+    What balance lacks is never cut.
+
+    >>> level_counts(np.array([0] * 100 + [1] * 20), 2, 3, most=1000)
+    {0: 200, 1: 280}
+    >>> level_counts(np.array([0] * 100 + [1] * 20), 2, 3, most=180)
+    {0: 50, 1: 130}
+    """
+    present = np.bincount(codes, minlength=n_classes)
+    largest, classes = int(present.max()), int((present > 0).sum())
+    fits = (most + len(codes)) / (classes * largest)
+    upto = round(largest * max(1.0, min(level, fits)))
+    return {code: upto - n if n else 0 for code, n in enumerate(present.tolist())}
 
 
 def share_counts(codes: np.ndarray, n_classes: int, times: float, *, most: int = MOST_ROWS) -> dict[int, int]:

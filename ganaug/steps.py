@@ -294,6 +294,7 @@ def _plan(run: Run) -> Plan:
         "groups": request.group_codes(rows),
         "estimator": request.estimator,
         "scoring": request.scoring,
+        "transforms": request.images.transforms,
     }
     return run.resumed(OF_PLAN, lambda at: plan_by_policy(rows, **options, checkpoint=at))
 

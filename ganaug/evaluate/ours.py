@@ -36,7 +36,7 @@ def make_ours(augmenter: Any, rows: TableData, *, transforms: Sequence[str] = DE
     if hasattr(augmenter, "as_augmenter"):
         augmenter = augmenter.as_augmenter()
     if isinstance(augmenter, GanAugmenter):
-        return _gan(augmenter, rows)
+        return _gan(augmenter, rows, transforms)
     if hasattr(augmenter, "fit_many"):
         name = str(getattr(augmenter, "name", type(augmenter).__name__))
         return Ours(name=name, label=name, augmenter=Batched(source=augmenter, name=name))
@@ -48,7 +48,7 @@ def _named(name: str, rows: TableData, transforms: Sequence[str]) -> Ours:
     from ganaug import variants
 
     if name == "policy":
-        return Ours(name=name, label="The policy", augmenter=Policy().suited(rows.schema))
+        return Ours(name=name, label="The policy", augmenter=Policy().suited(rows.schema, transforms))
     if name == "auto" or name in variants.names():
         return Ours(name=name, label=name, augmenter=GanAugmenter(variant=name, name=name))
     if name in BUILT_IN:
@@ -61,10 +61,10 @@ def _named(name: str, rows: TableData, transforms: Sequence[str]) -> Ours:
     )
 
 
-def _gan(augmenter: GanAugmenter, rows: TableData) -> Ours:
+def _gan(augmenter: GanAugmenter, rows: TableData, transforms: Sequence[str]) -> Ours:
     label = "The policy" if isinstance(augmenter, Policy) else augmenter.name
     if isinstance(augmenter, Policy):
-        augmenter = augmenter.suited(rows.schema)
+        augmenter = augmenter.suited(rows.schema, transforms)
     if augmenter.sampling_strategy is None:
         return Ours(name=augmenter.name, label=label, augmenter=augmenter)
     # Counts are given for all rows: a fold gets its share of them.

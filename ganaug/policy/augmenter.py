@@ -23,11 +23,13 @@ from ganaug.learners import (
     teach,
     with_codes,
 )
+from ganaug.pixels import table_of
 from ganaug.policy.choice import CANDIDATES, IMAGE_CANDIDATES, Candidate
 from ganaug.policy.relabel import relabel
 from ganaug.progress import Progress, silent
 from ganaug.schema import TableSchema
 from ganaug.seeding import derive, numpy_rng
+from ganaug.transforms import DEFAULT_TRANSFORMS, transform_images
 
 __all__ = ["GanAugmenter", "Policy", "candidate_trainings", "draw_candidate"]
 
@@ -63,12 +65,14 @@ class GanAugmenter:
 
     def counts(self, candidate: Candidate, codes: np.ndarray, schema: TableSchema | ImageSchema) -> dict[int, int]:
         """Return how many rows of each class code to add to rows with these codes."""
-        from ganaug.sampling import class_counts, ratio_counts, share_counts
+        from ganaug.sampling import class_counts, level_counts, ratio_counts, share_counts
 
         if self.sampling_strategy is not None:
             return class_counts(self.sampling_strategy, codes, schema)
         if candidate.times:
             return share_counts(codes, schema.n_classes, candidate.times)
+        if candidate.level:
+            return level_counts(codes, schema.n_classes, candidate.level)
         return ratio_counts(codes, schema.n_classes, candidate.ratio)
 
 
@@ -84,11 +88,20 @@ class Policy(GanAugmenter):
     name: str = "policy"
     sampling_strategy: Any = field(default=None, init=False)
 
-    def suited(self, schema: TableSchema | ImageSchema) -> Policy:
-        """Return the policy for data of this schema: the default amounts are other ones for images."""
-        if isinstance(schema, ImageSchema) and self.candidates == CANDIDATES:
-            return replace(self, candidates=IMAGE_CANDIDATES)
-        return self
+    def suited(self, schema: TableSchema | ImageSchema, transforms: Sequence[str] = DEFAULT_TRANSFORMS) -> Policy:
+        """Return the policy for data of this schema: the default ways are other ones for images.
+
+        ``transforms`` are what may be done to images without changing their class. Real images are moved only where the
+        variant's artefact holds some anyway.
+        """
+        if not isinstance(schema, ImageSchema) or self.candidates != CANDIDATES:
+            return self
+        from ganaug import variants
+
+        name, _ = variants.resolve(self.variant, "images")
+        keeps = variants.get(name).KEEPS_ROWS
+        ways = (replace(c, transforms=transforms, moved=c.moved if keeps else 0.0) for c in IMAGE_CANDIDATES)
+        return replace(self, candidates=tuple(ways))
 
     def __post_init__(self) -> None:
         if len(self.candidates) < 2 or not self.candidates[0].is_none:
@@ -127,6 +140,8 @@ def draw_candidate(
     if not any(counts.values()):
         return schema.arrow.empty_table()
 
+    if candidate.moved and isinstance(schema, ImageSchema):
+        return _partly_moved(generator, candidate, table, codes, counts, schema, seed)
     if candidate.times:
         fitted = prepare(table, schema) if preparation is None else preparation
         rows = draw(generator, counts, seed=seed)
@@ -138,6 +153,26 @@ def draw_candidate(
         return fit_predict(filter_learner(schema), real, codes, None, made, schema.n_classes, derive(seed, "filter"))
 
     return draw(generator, counts, seed=seed, keep=candidate.keep, judge=judge)
+
+
+def _partly_moved(
+    generator: Any,
+    candidate: Candidate,
+    real: pa.Table,
+    codes: np.ndarray,
+    counts: Mapping[int, int],
+    schema: ImageSchema,
+    seed: int,
+) -> pa.Table:
+    """Draw some of the images, and move, crop or mirror real ones of the class for the others."""
+    from ganaug.sampling import draw
+
+    moved = {code: round(candidate.moved * n) for code, n in counts.items()}
+    drawn = draw(generator, {code: n - moved[code] for code, n in counts.items()}, seed=seed)
+    rng = numpy_rng(seed, "moved")
+    chosen = np.concatenate([rng.choice(np.flatnonzero(codes == code), n) for code, n in sorted(moved.items()) if n])
+    changed = transform_images(schema.pixels(real)[chosen], candidate.transforms, rng)
+    return pa.concat_tables([drawn, table_of(changed, codes[chosen], schema)]).combine_chunks()
 
 
 def _relabelled(

@@ -1,14 +1,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_digits, make_classification
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 
-from ganaug.data import read_table
+from ganaug import fitting
+from ganaug.data import read_images, read_table, row_hashes
 from ganaug.errors import ConfigError
-from ganaug.learners import LeakError
+from ganaug.learners import LeakError, prepare
+from ganaug.pixels import table_of
 from ganaug.policy import Candidate, GanAugmenter, Policy, draw_candidate, select
+from ganaug.sampling import level_counts, share_counts
+from ganaug.variants import anchored
 from tests.evaluate.augmenters import Jitter
 
 NONE, ALL = Candidate(ratio=0), Candidate(ratio=1)
@@ -144,3 +148,57 @@ def test_a_policy_needs_nothing_and_something_else():
         Policy(candidates=(ALL, NONE))
     with pytest.raises(ConfigError, match="must begin with"):
         Policy(candidates=(NONE,))
+
+
+def test_relabelled_rows_keep_the_shares_and_differ_from_the_real_ones():
+    read, table, _ = rows()
+    generator = fitting.fit(table, read.schema, variant=anchored.Config(steps=0), seed=0)
+    way = Candidate(ratio=0, times=3, jitter=0.5)
+    made = draw_candidate(GanAugmenter(), way, generator, table, read.schema, seed=0)
+    real, drawn = read.schema.label_codes(table), read.schema.label_codes(made)
+    assert made.schema == table.schema
+    assert np.bincount(drawn).tolist() == [3 * n for n in np.bincount(real).tolist()]
+    names = read.schema.feature_names
+    assert not np.isin(row_hashes(made, names), row_hashes(table, names)).any()
+    again = draw_candidate(GanAugmenter(), way, generator, table, read.schema, seed=0)
+    assert again.equals(made)
+    # The classes are those that a classifier of the real rows finds likely, whatever was asked of the generator.
+    fitted = prepare(table, read.schema)
+    judge = LinearDiscriminantAnalysis().fit(fitted.transform(table), real)
+    assert judge.score(fitted.transform(made), drawn) > 0.75
+
+
+def test_images_are_filled_up_by_drawn_and_by_moved_ones():
+    data = load_digits()
+    kept = np.concatenate([np.flatnonzero(data.target == c)[:n] for c, n in ((0, 20), (1, 8))])
+    pixels = (data.images[kept] * 255 / 16).round().astype(np.uint8)
+    read = read_images((pixels, data.target[kept]))
+    calls = []
+
+    class Drawing:
+        def sample_table(self, labels, *, seed):
+            calls.append(labels)
+            return table_of(np.zeros((len(labels), 8, 8, 1), np.uint8), labels, read.schema)
+
+    policy = Policy().suited(read.schema, ("flip",))
+    way = policy.candidates[1]
+    assert (way.level, way.moved, way.transforms) == (3, 0.5, ("flip",))
+    made = draw_candidate(policy, way, Drawing(), read.table, read.schema, seed=0)
+    codes = read.schema.label_codes(made)
+    assert np.bincount(codes).tolist() == [40, 52]
+    assert np.bincount(np.concatenate(calls)).tolist() == [20, 26]
+    moved = read.schema.pixels(made)[read.schema.pixels(made).any(axis=(1, 2, 3))]
+    assert len(moved) == 46
+    either = np.concatenate([pixels, pixels[:, :, ::-1]])
+    assert all((image[..., 0] == either).all(axis=(1, 2)).any() for image in moved)
+    # A generator that keeps no image is not helped out with real ones.
+    assert Policy(variant="r3gan").suited(read.schema).candidates[1].moved == 0
+
+
+def test_rows_are_capped_where_there_are_many():
+    few, many = np.repeat([0, 1], [90, 10]), np.repeat([0, 1], [9000, 1000])
+    assert share_counts(few, 2, 10) == {0: 900, 1: 100}
+    assert share_counts(np.repeat([0, 1], [900, 100]), 2, 10) == {0: 5400, 1: 600}
+    assert share_counts(many, 2, 10) == {0: 9000, 1: 1000}
+    assert level_counts(few, 2, 3) == {0: 180, 1: 260}
+    assert level_counts(many, 2, 3) == {0: 0, 1: 8000}
