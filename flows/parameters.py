@@ -60,7 +60,7 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
     keep: int = _field(5, "How many versions and runs stay in `publish_to`; the latest version always does.", 10, ge=1)
     sampling_strategy: Strategy | Ratio | dict[str, Count] = _field(
         6,
-        "How many rows: 'policy' chooses the amount, or none, on the training rows alone; the other words, a ratio "
+        "How many rows: 'policy' adds many of all classes, or none, as the training rows say; the other words, a ratio "
         "between 0 and 1 and label -> rows of the class wanted mean what they do in imbalanced-learn.",
         "policy",
     )

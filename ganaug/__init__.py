@@ -18,7 +18,7 @@ and `GANSampler`. The modules, in the order in which data take their way through
 - `fitting`, `parquet`: schema + encoder + variant + trainer -> synthesizer; the streaming writer
 - `embedding`, `imagenet`, `transforms`: images as features, of a small or a large network; moved, cropped, mirrored
 - `metrics`, `learners`: arrays -> numbers; the classifiers that the check asks
-- `policy`: how many rows, which filter, or none: chosen on training rows alone
+- `policy`: which rows, labelled how, or none: chosen on training rows alone
 - `evaluate`: the effect check and the fidelity of the rows
 - `report`: results -> JSON, Markdown, HTML
 - `request`, `plans`, `runs`, `steps`, `augmentation`, `api`: what is asked, how many rows that makes, a run's folder,

@@ -53,10 +53,12 @@ def augment(
         The column with the classes; None for ``(X, y)``, or for rows without classes, of which as many are added as
         there are unless ``sampling_strategy`` is a number of rows.
     sampling_strategy
-        ``"policy"`` chooses how many rows, and whether any, by cross-validation inside ``data``. Everything else has
-        imbalanced-learn's meaning and is obeyed whatever the check says: ``"auto"``, ``"minority"``,
-        ``"not minority"``, ``"not majority"``, ``"all"``, a ratio, a dict label -> rows (real and synthetic together),
-        or a callable. Without a target: a number of rows to add.
+        ``"policy"`` adds rows of all classes, or none, by cross-validation inside ``data``: of a table ten times as
+        many as there are (6,000 at most, or as many as there are) in the shares that the classes have, each labelled
+        by a committee of classifiers; of images up to three times the largest class, half of them real ones moved or
+        cropped. Everything else has imbalanced-learn's meaning and is obeyed whatever the check says: ``"auto"``,
+        ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"``, a ratio, a dict label -> rows (real and
+        synthetic together), or a callable. Without a target: a number of rows to add.
     variant
         ``"auto"`` or the name of a variant: for tables ``"anchored"`` or ``"wgan_gp"``, for images
         ``"anchored_image"`` or ``"r3gan"`` (the second of each keeps no training row in its artefact); or a variant's

@@ -128,8 +128,8 @@ Strategy = Annotated[
     str,
     typer.Option(
         metavar="WORD",
-        help="How many rows: policy (chosen on your data, perhaps none), auto, minority, not minority, all, or, "
-        "of two classes, a ratio up to 1. Without a target: a number of rows.",
+        help="How many rows: policy (many of all classes, or none: chosen on your data), auto, minority, "
+        "not minority, all, or, of two classes, a ratio up to 1. Without a target: a number of rows.",
     ),
 ]
 Result = Annotated[

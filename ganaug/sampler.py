@@ -40,8 +40,9 @@ class GANSampler(BaseSampler):
     Parameters
     ----------
     sampling_strategy : {'policy', 'auto', 'minority', 'not minority', 'not majority', 'all'}, float, dict or callable
-        ``'policy'``, the default, chooses how many rows, and whether any, by cross-validation inside the rows that it
-        is given, so a class may stay below 1:1. Everything else means what it does in imbalanced-learn.
+        ``'policy'``, the default, adds rows of all classes, or none, by cross-validation inside the rows that it is
+        given; a table's classes keep their shares, see `ganaug.augment`. Everything else means what it does in
+        imbalanced-learn.
     variant : str or a variant's Config, default='auto'
         The generator: ``'auto'``, ``'anchored'`` or ``'wgan_gp'`` (tables), ``'anchored_image'`` or ``'r3gan'``
         (images), or a configuration such as ``ganaug.variants.anchored.Config(steps=200)``.
@@ -56,7 +57,7 @@ class GANSampler(BaseSampler):
     device : str, default='auto'
         ``'auto'``, ``'cpu'`` or ``'cuda'``.
     estimator : classifier or None, default=None
-        What the policy judges amounts with: best the classifier that comes next in the pipeline, which is also the
+        What the policy judges by: best the classifier that comes next in the pipeline, which is also the
         quickest. None: a logistic regression, a random forest and a gradient boosting.
     scoring : str, callable or None, default=None
         The score that the policy looks at; None: average precision.

@@ -21,7 +21,7 @@ import ganaug
 from ganaug import augmentation, fitting, plans, steps, trainer
 from ganaug.errors import ArtefactError, ConfigError, DataError, DataWarning, OutputError, SchemaError
 from ganaug.evaluate.effect import Effect
-from ganaug.policy import CANDIDATES, Choice
+from ganaug.policy import Candidate, Choice
 from ganaug.runs import RunFolder
 from ganaug.variants import anchored
 
@@ -87,7 +87,7 @@ def policy_chooses(monkeypatch):
     def choose(index):
         choice = Choice(
             index=index,
-            candidate=CANDIDATES[index],
+            candidate=Candidate(ratio=index / 10),
             expected=0.1,
             standard_error=0.01,
             margin=0.05,
@@ -257,7 +257,7 @@ def test_groups_by_column_are_not_learnt(frame):
 
 
 def test_groups_and_identifiers_reach_policy_and_check(frame, monkeypatch):
-    none = Choice(index=0, candidate=CANDIDATES[0], expected=0.0, standard_error=0.0, margin=0.0, reason="")
+    none = Choice(index=0, candidate=Candidate(), expected=0.0, standard_error=0.0, margin=0.0, reason="")
     asked = {}
     monkeypatch.setattr(plans, "select", lambda *_, **options: asked.update(select=options) or none)
     checked = lambda rows, **options: asked.update(check=options | {"rows": rows}) or effect("helps")  # noqa: E731

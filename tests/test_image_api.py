@@ -23,7 +23,7 @@ from ganaug import plans
 from ganaug.data import read_images
 from ganaug.errors import ConfigError, DataError, DataWarning
 from ganaug.image_files import export_folder, publish
-from ganaug.policy import CANDIDATES, Choice
+from ganaug.policy import Candidate, Choice
 from ganaug.variants import anchored, anchored_image
 from tests.digits import digits
 
@@ -214,7 +214,12 @@ def test_the_policy_s_amount_is_added_and_none_leaves_the_data_equal(
     monkeypatch: pytest.MonkeyPatch, index: int, added: int
 ) -> None:
     choice = Choice(
-        index=index, candidate=CANDIDATES[index], expected=0.0, standard_error=0.0, margin=0.0, reason="because"
+        index=index,
+        candidate=Candidate(ratio=index / 10),
+        expected=0.0,
+        standard_error=0.0,
+        margin=0.0,
+        reason="because",
     )
     monkeypatch.setattr(plans, "select", lambda *_, **__: choice)
     images, labels = augment((X, Y), sampling_strategy="policy").data
@@ -241,7 +246,7 @@ def test_a_check_measures_on_pixels_and_compares_with_the_transforms_asked_for(t
 
 def test_groups_an_image_reach_policy_and_check(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
-    none = Choice(index=0, candidate=CANDIDATES[0], expected=0.0, standard_error=0.0, margin=0.0, reason="")
+    none = Choice(index=0, candidate=Candidate(), expected=0.0, standard_error=0.0, margin=0.0, reason="")
     monkeypatch.setattr(plans, "select", lambda *_, **options: asked.update(options) or none)
     augment((X, Y), sampling_strategy="policy", groups=np.arange(38) // 2)
     np.testing.assert_array_equal(asked["groups"], np.arange(38) // 2)

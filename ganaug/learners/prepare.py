@@ -132,7 +132,8 @@ class Preparation:
 
         Args:
             table: (n) rows.
-            scale: of the noise, in standard deviations of the fold's column. The range seen is not left.
+            scale: of the noise, in standard deviations of the fold's column. What would leave the range seen is reflected at
+                its end.
             rng: of the noise.
             swap: probability that a category or boolean is exchanged for that of a random one of the rows.
         """
@@ -145,7 +146,9 @@ class Preparation:
                 noise = scale * rng.standard_normal(values.shape)
                 if block.usual is not None:
                     noise[np.isclose(values, block.usual)] = 0
-                moved = _invert(block, values + noise, column.is_null().to_numpy(False), value_type(field.type))
+                moved = _invert(
+                    block, _reflected(values + noise, block), column.is_null().to_numpy(False), value_type(field.type)
+                )
                 if pa.types.is_floating(moved.type):
                     axis, _, _ = Axis.fit(column)
                     moved = axis.values(*axis.positions(moved), moved.type)
@@ -293,6 +296,12 @@ def _codes(block: Block, column: pa.Array) -> np.ndarray:
     null = column.is_null().to_numpy(zero_copy_only=False)
     found[null] = block.stop - block.start - 1 if block.missing else -1
     return found
+
+
+def _reflected(values: np.ndarray, block: Block) -> np.ndarray:
+    """Return standardised numbers with those outside of the range seen reflected into it (clipped, they would pile up)."""
+    low, high = block.low / block.scale - block.centre, block.high / block.scale - block.centre
+    return high - np.abs(high - low - np.abs(values - low))
 
 
 def _invert(block: Block, part: np.ndarray, flag: np.ndarray | None, kind: pa.DataType) -> pa.Array:

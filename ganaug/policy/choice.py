@@ -24,7 +24,7 @@ __all__ = ["CANDIDATES", "IMAGE_CANDIDATES", "Candidate", "Choice", "choose", "n
 class Candidate:
     """One way to augment."""
 
-    ratio: float
+    ratio: float = 0.0
     """Synthetic rows, as a share of those that would make every class as large as the largest; 0: none."""
     keep: float = 1.0
     """Share of the generated rows that is kept, the most confident ones by a classifier fitted on the real rows; 1 /
@@ -96,14 +96,14 @@ class Candidate:
 
 
 CANDIDATES: tuple[Candidate, ...] = (
-    Candidate(ratio=0.0),
-    Candidate(ratio=0.0, times=10, jitter=0.5, swap=0.2, expected=0.02, deviation=0.03),
+    Candidate(),
+    Candidate(times=10, jitter=0.5, swap=0.2, expected=0.02, deviation=0.03),
 )
 """Nothing first. What was expected of each, and what else was tried, is in tests/benchmarks/EFFECT.md."""
 
 IMAGE_CANDIDATES: tuple[Candidate, ...] = (
-    Candidate(ratio=0.0),
-    Candidate(ratio=0.0, level=3, moved=0.5, expected=0.02, deviation=0.03),
+    Candidate(),
+    Candidate(level=3, moved=0.5, expected=0.02, deviation=0.03),
 )
 """The same for images: all classes, half of them drawn and half moved. What else was tried stands there, too."""
 

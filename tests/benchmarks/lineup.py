@@ -62,9 +62,9 @@ ARMS: tuple[str, ...] = (
     UNTRAINED,
     ANCHORED,
     WGAN_GP,
-    RELABELLED_UNTRAINED,
     RELABELLED,
     POLICY,
+    RELABELLED_UNTRAINED,
 )
 """On tables, in the order of what is printed."""
 IMAGE_ARMS: tuple[str, ...] = (

@@ -79,10 +79,13 @@ class Remembering(Runner):
 
 
 def _key(job: Job) -> bytes:
-    """Tell jobs apart: the seed is of the fold (or inner fold) and the learner, and the real rows are the fold's."""
+    """Tell jobs apart: the seed is of the fold (or inner fold) and the learner, and the real rows are the fold's.
+
+    What is predicted counts, too: a committee's fits on the same rows label other synthetic rows each time.
+    """
     training = job.training
     digest = hashlib.sha256(f"{job.learner.name} {job.seed}".encode())
-    for part in (training.kept, training.codes, training.weight, training.extra):
+    for part in (training.kept, training.codes, training.weight, training.extra, job.held_out):
         digest.update(b"none" if part is None else np.ascontiguousarray(part).tobytes())
         digest.update(b"|")
     return digest.digest()

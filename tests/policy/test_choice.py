@@ -13,10 +13,10 @@ def scores(*gains: list[float], base: float = 0.5) -> np.ndarray:
     return np.array([[[base]] * len(gains[0]), *([[base + g] for g in gain] for gain in gains)])
 
 
-NONE = Candidate(ratio=0)
+NONE = Candidate()
 PLAIN = tuple(Candidate(ratio=r) for r in (0.1, 0.25, 0.5))
 """Ways of which nothing was known beforehand."""
-HOPED = Candidate(ratio=0, times=10, expected=0.02, deviation=0.03)
+HOPED = Candidate(times=10, expected=0.02, deviation=0.03)
 
 
 def test_nothing_is_the_first_candidate():

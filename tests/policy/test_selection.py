@@ -15,7 +15,7 @@ from ganaug.sampling import level_counts, share_counts
 from ganaug.variants import anchored
 from tests.evaluate.augmenters import Jitter
 
-NONE, ALL = Candidate(ratio=0), Candidate(ratio=1)
+NONE, ALL = Candidate(), Candidate(ratio=1)
 
 
 def rows(n=80, features=60, share=0.4, seed=0):
@@ -153,7 +153,7 @@ def test_a_policy_needs_nothing_and_something_else():
 def test_relabelled_rows_keep_the_shares_and_differ_from_the_real_ones():
     read, table, _ = rows()
     generator = fitting.fit(table, read.schema, variant=anchored.Config(steps=0), seed=0)
-    way = Candidate(ratio=0, times=3, jitter=0.5)
+    way = Candidate(times=3, jitter=0.5)
     made = draw_candidate(GanAugmenter(), way, generator, table, read.schema, seed=0)
     real, drawn = read.schema.label_codes(table), read.schema.label_codes(made)
     assert made.schema == table.schema
