@@ -132,8 +132,8 @@ class Preparation:
 
         Args:
             table: (n) rows.
-            scale: of the noise, in standard deviations of the fold's column. What would leave the range seen is reflected at
-                its end.
+            scale: of the noise, in standard deviations of the fold's column. What would leave the range seen is
+                reflected at its end.
             rng: of the noise.
             swap: probability that a category or boolean is exchanged for that of a random one of the rows.
         """
@@ -299,7 +299,7 @@ def _codes(block: Block, column: pa.Array) -> np.ndarray:
 
 
 def _reflected(values: np.ndarray, block: Block) -> np.ndarray:
-    """Return standardised numbers with those outside of the range seen reflected into it (clipped, they would pile up)."""
+    """Return standardised numbers, those outside of the range seen reflected into it: clipped, they would pile up."""
     low, high = block.low / block.scale - block.centre, block.high / block.scale - block.centre
     return high - np.abs(high - low - np.abs(values - low))
 
