@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_breast_cancer
 
 from ganaug import measure_effect
 from ganaug.data import TableData, fingerprint, read_table, row_hashes
 from ganaug.demo import thinned_breast_cancer
-from ganaug.learners import DEFAULT_LEARNERS, Part
+from ganaug.learners import DEFAULT_LEARNERS, Job, Part, Training
 from ganaug.learners.scores import DECISION_METRICS
 from ganaug.policy import Candidate, GanAugmenter
 from ganaug.variants.anchored import Config
@@ -37,7 +38,7 @@ from tests.benchmarks import (
 from tests.benchmarks.beside import taken_over
 from tests.benchmarks.effect import Settings
 from tests.benchmarks.lineup import Lineup, make_lineup
-from tests.benchmarks.measuring import measure
+from tests.benchmarks.measuring import Remembering, measure
 from tests.benchmarks.summary import Results, by_arm, by_rank, by_table, markdown
 from tests.benchmarks.words import signed
 
@@ -501,3 +502,22 @@ def test_what_training_gained_is_paired_by_draw() -> None:
     assert "| **anchored**, r=0.1 | +.060 [-.194, +.314] | +.060 | 2 / 0 / 0 |" in page
     assert "| one | 9 | 2 numbers, 3 categories | .525 | .000 | +.010 | +.040 | +.030 [-.097, +.157] |" in page
     assert "a standard error of 0.0071" in page
+
+
+def test_fits_are_remembered_by_what_they_learn_from_and_what_they_predict():
+    x, y = load_breast_cancer(return_X_y=True)
+    x = x[:200] / x.max(axis=0)
+    job = Job(
+        learner=DEFAULT_LEARNERS[0],
+        training=Training(kept=np.arange(100), codes=y[:100]),
+        real=x[:100],
+        held_out=x[100:150],
+        n_classes=2,
+        seed=0,
+    )
+    other = replace(job, held_out=x[150:])
+    runner = Remembering()
+    first, second, again = (runner.run([j])[0] for j in (job, other, job))
+    assert again is first
+    np.testing.assert_array_equal(second.proba, other.run().proba)
+    assert not np.array_equal(second.proba, first.proba)
