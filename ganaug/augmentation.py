@@ -218,7 +218,10 @@ def _decision(run: Run, synthetic: list[int], names: list[str]) -> str:
     planned, effect = steps.plan(run), steps.check(run)
     if any(synthetic):
         parts = [f"{n:,} of {name}" for name, n in zip(names, synthetic, strict=True) if n]
-        why = reason_of(run) if planned.choice is None else f"chosen by the policy: {planned.choice.reason}"
+        why = reason_of(run)
+        if planned.choice is not None:
+            chosen = planned.choice.candidate
+            why = f"chosen by the policy: {why}; {chosen.name} stands for {chosen.meaning}"
         return f"{sum(synthetic):,} synthetic rows were added ({', '.join(parts)}), {why}."
     if planned.total and effect is not None:
         return f"No row was added, as the check's verdict is {effect.verdict!r}."

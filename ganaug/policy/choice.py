@@ -94,6 +94,16 @@ class Candidate:
             return "none"
         return f"r={self.ratio:g}" + (f" keep={self.keep:g}" if self.keep < 1 else "")
 
+    @property
+    def meaning(self) -> str:
+        """What the name stands for, to be read behind it; empty where it adds no row."""
+        if self.times:
+            return "rows of all classes, moved a little and labelled by a committee of classifiers"
+        if self.level:
+            real = f", {self.moved:.0%} of what is added being real images after {', '.join(self.transforms)}"
+            return f"all classes filled up to {self.level:g} times the largest{real if self.moved else ''}"
+        return f"{self.ratio:.0%} of the rows that balance lacks" if self.ratio else ""
+
 
 CANDIDATES: tuple[Candidate, ...] = (
     Candidate(),

@@ -24,6 +24,10 @@ def test_nothing_is_the_first_candidate():
     assert [c.name for c in CANDIDATES] == ["none", "x10 relabelled"]
     assert [c.name for c in PLAIN] == ["r=0.1", "r=0.25", "r=0.5"]
     assert Candidate(ratio=0.5, keep=0.5).name == "r=0.5 keep=0.5"
+    half = Candidate(level=3, moved=0.5, transforms=("flip",))
+    assert half.name == "level=3 moved=0.5"
+    assert half.meaning.endswith("up to 3 times the largest, 50% of what is added being real images after flip")
+    assert [bool(c.meaning) for c in CANDIDATES] == [False, True]
 
 
 @pytest.mark.parametrize(
