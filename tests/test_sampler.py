@@ -21,8 +21,10 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator as sklearn_checks
 
-from ganaug import GANSampler
+from ganaug import GANSampler, plans
 from ganaug.errors import DataError
+from ganaug.policy import CANDIDATES, Choice
+from ganaug.policy.choice import nothing
 from ganaug.variants import anchored, wgan_gp
 
 FEW = anchored.Config(steps=12)
@@ -178,18 +180,28 @@ def test_the_policy_judges_with_the_classifier_that_it_is_given(arrays):
             return super().fit(X, y)
 
     sampler(sampling_strategy="policy", estimator=Watched()).fit_resample(*arrays)
-    assert len(asked) == 3 * 4, "three inner folds of four candidates, and no other classifier"
+    assert len(asked) == 3 * 2, "three inner folds of two candidates, and no other classifier"
 
 
-def test_the_policy_may_add_nothing_and_then_trains_no_generator(arrays):
+def test_the_policy_may_add_nothing_and_then_trains_no_generator(arrays, monkeypatch):
     X, y = arrays
-    noise = np.random.default_rng(0).normal(size=X.shape)
+    monkeypatch.setattr(plans, "select", lambda *_, **__: nothing(CANDIDATES, 0.0, 0.0, "because"))
     fitted = sampler(sampling_strategy="policy")
-    X_res, y_res = fitted.fit_resample(noise, y)
+    X_res, y_res = fitted.fit_resample(X, y)
     assert fitted.choice_.candidate.name == "none"
-    np.testing.assert_array_equal(X_res, noise)
+    np.testing.assert_array_equal(X_res, X)
     np.testing.assert_array_equal(y_res, y)
     assert fitted.synthesizer_ is None and sum(fitted.sampling_strategy_.values()) == 0
+
+
+def test_the_policy_adds_rows_of_all_classes_in_their_shares(arrays, monkeypatch):
+    X, y = arrays
+    way = CANDIDATES[1]
+    choice = Choice(index=1, candidate=way, expected=0.02, standard_error=0.01, margin=0.0, reason="because")
+    monkeypatch.setattr(plans, "select", lambda *_, **__: choice)
+    X_res, y_res = sampler(sampling_strategy="policy").fit_resample(X, y)
+    np.testing.assert_array_equal(X_res[: len(X)], X)
+    np.testing.assert_array_equal(np.bincount(y_res[len(y) :]), 10 * np.bincount(y))
 
 
 def test_fit_trains_nothing(arrays):

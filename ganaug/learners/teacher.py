@@ -19,7 +19,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from ganaug.data.splits import stratified_folds
+from ganaug.learners.folds import TooFewRowsError, make_folds
 from ganaug.learners.jobs import Job, Runner, Training
 from ganaug.learners.models import Learner
 from ganaug.learners.scores import average_precision
@@ -78,10 +78,7 @@ def teach(
 
     **Shape**: matrix (n, d), codes (n,), made (m, d) -> (m, n_classes).
     """
-    members = library(matrix)
-    splits = min(FOLDS, max(2, int(np.bincount(codes)[np.unique(codes)].min())))
-    duplicates = np.unique(matrix, axis=0, return_inverse=True)[1].ravel()
-    folds = stratified_folds(codes, n_splits=splits, seed=derive(seed, "teacher"), duplicates=duplicates)
+    members, folds = library(matrix), _folds(matrix, codes, n_classes, derive(seed, "teacher"))
     jobs = [
         Job(
             learner=member,
@@ -96,17 +93,27 @@ def teach(
     ]
     run = Runner(len(jobs), n_jobs=1) if runner is None else runner
     found = iter(run.run(jobs))
-    held_out, given = [], []
+    judged = np.concatenate([test for _, test in folds])
+    scores, given = [], []
     for _ in members:
-        guessed, mean = np.zeros((len(codes), n_classes)), np.zeros((len(made), n_classes))
+        guessed, mean = [], np.zeros((len(made), n_classes))
         for _, test in folds:
             proba = next(found).proba
-            guessed[test] = proba[: len(test)]
-            mean += proba[len(test) :] / splits
-        held_out.append(guessed)
+            guessed.append(proba[: len(test)])
+            mean += proba[len(test) :] / len(folds)
+        scores.append(average_precision(codes[judged], np.concatenate(guessed), _rarer(codes, n_classes)))
         given.append(mean)
-    weights = _weights([average_precision(codes, proba, _rarer(codes, n_classes)) for proba in held_out])
-    return np.tensordot(weights, np.stack(given), 1)
+    return np.tensordot(_weights(scores), np.stack(given), 1)
+
+
+def _folds(matrix: np.ndarray, codes: np.ndarray, n_classes: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return (training rows, rows left out) by fold; where there are too few rows to split, all and none."""
+    same = np.unique(matrix, axis=0, return_inverse=True)[1].ravel()
+    names = [str(code) for code in range(n_classes)]
+    try:
+        return make_folds(codes, n_splits=FOLDS, seed=seed, class_names=names, duplicates=same).splits
+    except TooFewRowsError:
+        return [(np.arange(len(codes)), np.arange(0))]
 
 
 def _rarer(codes: np.ndarray, n_classes: int) -> int | None:

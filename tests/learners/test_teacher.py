@@ -43,6 +43,13 @@ def test_a_class_with_hardly_any_rows(rare):
     assert np.isfinite(proba).all() and np.allclose(proba.sum(axis=1), 1)
 
 
+def test_rows_that_are_nearly_all_the_same_cannot_be_split_and_all_count():
+    x = np.repeat([[0.0, 1.0], [1.0, 0.0]], [30, 10], axis=0)
+    y = np.repeat([0, 1], [30, 10])
+    proba = teach(x, y, x, n_classes=2, seed=0)
+    assert (proba.argmax(axis=1) == y).all()
+
+
 def test_what_ranks_held_out_rows_best_counts_most():
     # The class is the sign of a product: a linear model knows nothing of it, a forest does.
     from ganaug.learners import teacher
