@@ -37,12 +37,12 @@ FITS = 7 * FOLDS
 """Fits of one committee: its classifiers, each on so many folds."""
 
 
-def library(matrix: np.ndarray) -> tuple[Learner, ...]:
-    """Return the unfitted committee for training rows ``(n, d)``."""
+def library(matrix: np.ndarray, fewest: int) -> tuple[Learner, ...]:
+    """Return the unfitted committee for rows ``(n, d)``, of which a fold has ``fewest`` at least."""
     member = partial(Learner, strength="own")
     # As of scikit-learn's SVC(gamma="scale").
     gamma = 1 / (matrix.shape[1] * max(float(matrix.var()), 1e-9))
-    space = Nystroem(gamma=gamma, n_components=max(1, min(COMPONENTS, len(matrix) // 2)))
+    space = Nystroem(gamma=gamma, n_components=max(1, min(COMPONENTS, fewest // 2)))
     trees = {"n_estimators": 100, "n_jobs": 1}
     return (
         member(name="linear", estimator=LogisticRegression(C=0.1, max_iter=300)),
@@ -51,7 +51,7 @@ def library(matrix: np.ndarray) -> tuple[Learner, ...]:
             name="network",
             estimator=MLPClassifier((64,), alpha=1e-2, learning_rate_init=3e-3, max_iter=80),
         ),
-        member(name="neighbours", estimator=KNeighborsClassifier(NEIGHBOURS, weights="distance")),
+        member(name="neighbours", estimator=KNeighborsClassifier(min(NEIGHBOURS, fewest), weights="distance")),
         member(name="forest", estimator=RandomForestClassifier(**trees), tree_rows=5000),
         member(name="extra_trees", estimator=ExtraTreesClassifier(min_samples_leaf=3, **trees)),
         member(
@@ -78,7 +78,8 @@ def teach(
 
     **Shape**: matrix (n, d), codes (n,), made (m, d) -> (m, n_classes).
     """
-    members, folds = library(matrix), _folds(matrix, codes, n_classes, derive(seed, "teacher"))
+    folds = _folds(matrix, codes, n_classes, derive(seed, "teacher"))
+    members = library(matrix, min(len(train) for train, _ in folds))
     jobs = [
         Job(
             learner=member,

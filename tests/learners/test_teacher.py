@@ -48,6 +48,10 @@ def test_rows_that_are_nearly_all_the_same_cannot_be_split_and_all_count():
     y = np.repeat([0, 1], [30, 10])
     proba = teach(x, y, x, n_classes=2, seed=0)
     assert (proba.argmax(axis=1) == y).all()
+    # Two kinds of rows a class: a fold learns from few, fewer than a classifier would like neighbours.
+    x = np.repeat([[0.0, 1.0], [0.1, 1.0], [1.0, 0.0], [1.0, 0.1]], [40, 3, 3, 3], axis=0)
+    y = np.repeat([0, 1], [43, 6])
+    assert np.isfinite(teach(x, y, x, n_classes=2, seed=0)).all()
 
 
 def test_what_ranks_held_out_rows_best_counts_most():
