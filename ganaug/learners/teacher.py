@@ -42,7 +42,7 @@ def library(matrix: np.ndarray, fewest: int) -> tuple[Learner, ...]:
     member = partial(Learner, strength="own")
     # As of scikit-learn's SVC(gamma="scale").
     gamma = 1 / (matrix.shape[1] * max(float(matrix.var()), 1e-9))
-    space = Nystroem(gamma=gamma, n_components=max(1, min(COMPONENTS, fewest // 2)))
+    space = Nystroem(gamma=gamma, n_components=min(COMPONENTS, max(1, len(matrix) // 2), fewest))
     trees = {"n_estimators": 100, "n_jobs": 1}
     return (
         member(name="linear", estimator=LogisticRegression(C=0.1, max_iter=300)),
