@@ -79,7 +79,7 @@ def test_nobody_trains_on_when_the_run_is_gone(request_: AugmentRequest, how: si
         time.sleep(0.1)
     assert len(trainers(str(asked.out))) >= 3
     run.send_signal(how)
-    run.wait(120)  # torchrun gives its processes 30 s
+    run.wait(40)
     while trainers(str(asked.out)) and time.monotonic() < until + 60:
         time.sleep(0.2)
     assert trainers(str(asked.out)) == []
