@@ -216,8 +216,9 @@ class Protocol:
             ]
         ).reshape(len(candidates), len(inner), len(self.learners))
         ratio = float(np.mean([len(parts[p].held_codes) / len(parts[p].codes) for p in inner])) if inner else 0.5
-        confidence = getattr(self.ours.augmenter, "confidence", 0.6)
-        return choose(scores, candidates=candidates, test_to_train=ratio, confidence=confidence)
+        augmenter = self.ours.augmenter
+        asked = {name: getattr(augmenter, name) for name in ("error_rate", "confidence") if hasattr(augmenter, name)}
+        return choose(scores, candidates=candidates, test_to_train=ratio, **asked)
 
     # ------------------------------------------------------------------ fits and numbers
     def _run(

@@ -83,6 +83,8 @@ class Policy(GanAugmenter):
     candidates: tuple[Candidate, ...] = CANDIDATES
     inner_folds: int = 3
     """Inner folds of `select`."""
+    error_rate: float = 0.2
+    """See `choose`."""
     confidence: float = 0.6
     """See `choose`."""
     name: str = "policy"

@@ -91,4 +91,10 @@ def select(
         found = [rule.score(part.held_codes, outcome.proba) for outcome in runner.run(jobs)]
         scores[:, i] = np.reshape(found, (shape[0], shape[2]))
     ratio = float(np.mean([len(test) / len(train) for train, test in folds.splits]))
-    return choose(scores, candidates=policy.candidates, test_to_train=ratio, confidence=policy.confidence)
+    return choose(
+        scores,
+        candidates=policy.candidates,
+        test_to_train=ratio,
+        error_rate=policy.error_rate,
+        confidence=policy.confidence,
+    )

@@ -81,12 +81,12 @@ def test_with_shuffled_labels_a_fixed_amount_never_helps():
 
 
 @pytest.mark.slow
-def test_with_shuffled_labels_the_policy_never_helps_and_sometimes_leaves_the_data_alone():
+def test_with_shuffled_labels_the_policy_never_helps_and_mostly_leaves_the_data_alone():
     found = verdicts(lambda *_: Jittering(candidates=WITHOUT_FILTER), shuffle=True)
     assert sum(found[v] for v in CLAIMS) <= ALLOWED
     assert found["helps"] == 0
-    # Rows that repeat real ones change hardly anything, which the folds cannot tell from a small gain.
-    assert found["left alone"] >= 4
+    # Of five folds three or more must choose none, each with about 0.96: nearly all runs.
+    assert found["left alone"] >= SEEDS - 4
 
 
 @pytest.mark.slow

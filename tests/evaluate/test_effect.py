@@ -136,7 +136,7 @@ def test_a_policy_that_chooses_none_everywhere_leaves_the_data_alone():
         def counts(self, candidate, codes, schema):
             return {0: 0, 1: int(candidate.ratio * 400)}
 
-    augmenter = Useless(candidates=(Candidate(), Candidate(ratio=1, expected=-0.5)))
+    augmenter = Useless(candidates=(Candidate(ratio=0), Candidate(ratio=1)))
     effect = measure_effect(table(share=0.4, n=80), target="y", augmenter=augmenter, cv=3, **QUICK)
     assert effect.verdict == "left alone"
     assert [c["candidate"] for c in effect.choices] == ["none"] * 3

@@ -65,7 +65,7 @@ def test_fresh_real_rows_are_chosen_where_rows_are_scarce():
     read, table, pool = rows()
     chosen, given = policy(pool)
     found = select(table, read.schema, policy=chosen, seed=0, estimator=LinearDiscriminantAnalysis(), n_jobs=1)
-    assert found.candidate is ALL and found.expected > 0 < found.margin
+    assert found.candidate is ALL and found.expected > found.margin > 0
     assert [len(tables) for tables in given] == [3]
     held_out = [set(table["x0"].to_pylist()) - set(t["x0"].to_pylist()) for t in given[0]]
     assert sum(map(len, held_out)) == 80 and set.union(*held_out) == set(table["x0"].to_pylist())
