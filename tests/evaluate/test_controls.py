@@ -17,8 +17,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 
 from ganaug.evaluate import measure_effect
-from ganaug.learners import LeakError
-from ganaug.policy import Candidate
+from ganaug.learners import LeakError, teacher
+from ganaug.policy import CANDIDATES, Candidate
 from tests.evaluate.augmenters import Copier, Fresh, Jittering, noise
 
 SEEDS = 24
@@ -27,6 +27,7 @@ ERROR_RATE = 0.025
 ALLOWED = int(binom.ppf(0.999, SEEDS, ERROR_RATE))
 """More wrong claims than these (4 of 24) have a probability below 0.001 if the error rate is what it is said to be."""
 CLAIMS = ("helps", "better than nothing")
+QUICK_MEMBERS = ("linear", "neighbours")
 WITHOUT_FILTER = (Candidate(ratio=0), Candidate(ratio=0.25), Candidate(ratio=1))
 
 
@@ -87,6 +88,18 @@ def test_with_shuffled_labels_the_policy_never_helps_and_mostly_leaves_the_data_
     assert found["helps"] == 0
     # Of five folds three or more must choose none, each with about 0.96: nearly all runs.
     assert found["left alone"] >= SEEDS - 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("candidates", [CANDIDATES, CANDIDATES[1:]], ids=["chosen", "always"])
+def test_with_shuffled_labels_what_a_committee_labels_never_helps(candidates, monkeypatch):
+    # Two quick members: whether their labels tell the check what they should not does not depend on how many there are.
+    whole = teacher.library
+    monkeypatch.setattr(teacher, "library", lambda *rows: tuple(m for m in whole(*rows) if m.name in QUICK_MEMBERS))
+    found = verdicts(lambda *_: Jittering(candidates=candidates), shuffle=True)
+    assert sum(found.values()) == SEEDS and found["left alone"] < SEEDS
+    assert sum(found[v] for v in CLAIMS) <= ALLOWED
+    assert found["helps"] == 0
 
 
 @pytest.mark.slow
