@@ -42,12 +42,14 @@ def test_what_the_processes_say_stands_in_the_error(request_: AugmentRequest, mo
     assert not [path for path in Path(data["run"]).iterdir() if path.name.startswith(".")]
 
 
+# A shell's background job, which these tests may be a part of, ignores interrupts, and so do its children.
 SCRIPT = """
-import sys
+import signal, sys
 from flows import tasks
 from flows.parameters import AugmentRequest
 from flows.processes import train_together
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 request = AugmentRequest.model_validate_json(sys.argv[1])
 train_together(tasks._begin(request), request, 2)
 """
