@@ -8,7 +8,7 @@ from ganaug.learners.kinds import default_learners, filter_learner, own_rows, pr
 from ganaug.learners.models import DEFAULT_LEARNERS, Learner, Predictions, fit_predict, own_learner, thread_cap
 from ganaug.learners.part import LeakError, Part
 from ganaug.learners.prepare import Preparation
-from ganaug.learners.teacher import FITS, teach
+from ganaug.learners.teacher import FITS, Lesson, teach
 
 __all__ = [
     "DEFAULT_IMAGE_LEARNERS",
@@ -18,6 +18,7 @@ __all__ = [
     "Job",
     "LeakError",
     "Learner",
+    "Lesson",
     "Outcome",
     "Part",
     "Predictions",

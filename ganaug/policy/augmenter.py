@@ -193,8 +193,9 @@ def _relabelled(
         rows = preparation.jitter(rows, candidate.jitter, numpy_rng(seed, "jitter"), swap=candidate.swap)
     made = preparation.transform(rows)
     known, seed_of = preparation.transform(real), derive(seed, "teacher")
-    proba = teach(known, codes, made, n_classes=schema.n_classes, seed=seed_of, runner=runner)
-    return with_codes(rows, relabel(proba, counts, seed=seed), schema)
+    lesson = teach(known, codes, made, n_classes=schema.n_classes, seed=seed_of, runner=runner)
+    labels = relabel(lesson.proba, counts, seed=seed, linear=lesson.linear, matrix=made)
+    return with_codes(rows, labels, schema)
 
 
 def candidate_trainings(

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 
-from ganaug.policy.relabel import relabel
+from ganaug.policy.relabel import SHARPNESS, lean, relabel
 
 
 def test_counts_are_kept_whatever_the_probabilities_say():
@@ -42,3 +44,54 @@ def test_the_same_seed_gives_the_same_classes():
 def test_counts_that_do_not_sum_to_the_rows_are_refused():
     with pytest.raises(ValueError, match="counts must sum to the rows"):
         relabel(np.full((3, 2), 0.5), {0: 1, 1: 1}, seed=0)
+
+
+def bent(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rows, odds that bend (and whose straight part is the first feature), and a line that lies aslant."""
+    x = np.random.default_rng(seed).normal(size=(n, 2))
+    return x, 3 * (x[:, 0] + 2 * x[:, 0] * x[:, 1]), x[:, 0] + 2 * x[:, 1]
+
+
+def direction(x: np.ndarray, odds: np.ndarray) -> np.ndarray:
+    """Return the direction, of length 1, that a logistic regression finds in labels drawn with these odds."""
+    y = np.random.default_rng(9).random(len(x)) < expit(odds)
+    found = LogisticRegression(C=100).fit(x, y).coef_[0]
+    return found / np.linalg.norm(found)
+
+
+def test_a_linear_classifier_learns_the_line_and_the_bend_stays():
+    x, odds, line = bent(4000, 0)
+    leant = lean(odds, line, x, 0.3)
+    assert direction(x, odds)[0] > 0.95
+    assert direction(x, leant) @ [1 / np.sqrt(5), 2 / np.sqrt(5)] > 0.98
+    assert expit(leant).mean() == pytest.approx(0.3, abs=0.02)
+    # What is not straight in the odds is the same function as before.
+    design = np.column_stack([x, np.ones(len(x))])
+    rest = [o - design @ np.linalg.lstsq(design, o, rcond=None)[0] for o in (odds, leant)]
+    assert np.allclose(rest[0], rest[1], atol=1e-8)
+
+
+def test_the_line_of_the_odds_themselves_moves_hardly_anything():
+    x, _, _ = bent(3000, 1)
+    odds = 2 * x[:, 0] - x[:, 1] - 2
+    leant = lean(odds, 0.1 * odds, x, float(expit(odds).mean()))
+    assert np.abs(leant - odds).max() < 0.1
+
+
+def test_few_rows_and_a_line_that_says_nothing_do_no_harm():
+    x, odds, _ = bent(8, 2)
+    for line in (np.zeros(8), -odds, np.full(8, 20.7)):
+        leant = lean(odds, line, x, 1 / 8)
+        assert np.isfinite(leant).all()
+
+
+def test_labels_lean_where_they_are_told_to():
+    x, odds, line = bent(2000, 3)
+    proba = expit(np.column_stack([-odds, odds]) / SHARPNESS)
+    counts = {0: 1400, 1: 600}
+    plain = relabel(proba, counts, seed=0)
+    leaning = relabel(proba, counts, seed=0, linear=np.column_stack([-line, line]), matrix=x)
+    assert np.bincount(leaning).tolist() == [1400, 600]
+    slopes = [LogisticRegression(C=100).fit(x, y).coef_[0] for y in (plain, leaning)]
+    steep = [second / first for first, second in slopes]
+    assert steep[0] < 0.5 and steep[1] > 1.2
