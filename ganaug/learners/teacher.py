@@ -58,7 +58,7 @@ def library(matrix: np.ndarray, fewest: int) -> tuple[Learner, ...]:
     # A quarter of scikit-learn's SVC(gamma="scale"): smoother, with little regularisation in its stead.
     gamma = 1 / (4 * matrix.shape[1] * max(float(matrix.var()), 1e-9))
     space = Nystroem(gamma=gamma, n_components=min(COMPONENTS, max(1, len(matrix) // 2), fewest))
-    trees = {"n_estimators": 100, "n_jobs": 1}
+    trees = {"n_estimators": 50, "n_jobs": 1}
     linear = (member(name=f"linear_{c:g}", estimator=LogisticRegression(C=c, max_iter=300)) for c in STRENGTHS)
     return (
         *linear,

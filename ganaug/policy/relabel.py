@@ -20,10 +20,10 @@ from ganaug import seeding
 
 __all__ = ["lean", "relabel"]
 
-SHARPNESS = 3.0
+SHARPNESS = 5.0
 """1 would draw a class with its probability. Steeper, fewer rows get an improbable class, whose noise costs more
 than it tells (measured in tests/benchmarks/EFFECT.md)."""
-RIDGE = 30.0
+RIDGE = 10.0
 """Strength of the penalty on moving the linear part, in rows: where the committee is far from linear, it wins."""
 FARTHEST = 200.0
 """Log-odds by which a class may be moved so that its rows become as many as are wanted."""
