@@ -17,7 +17,7 @@ from ganaug.evaluate.effect import Effect
 from ganaug.evaluate.fidelity import Fidelity, fidelity
 from ganaug.evaluate.image_fidelity import ImageFidelity, image_fidelity
 from ganaug.image_schema import ImageSchema
-from ganaug.plans import fit_rows
+from ganaug.plans import Plan, draw_rows, fit_rows
 from ganaug.progress import silent
 from ganaug.report import write_report
 from ganaug.request import keys_of, versions
@@ -151,7 +151,9 @@ def summarise(run: Run) -> dict[str, Any]:
 def measure_fidelity(run: Run) -> Fidelity | ImageFidelity | None:
     """Compare synthetic rows with real ones that their generator has not seen; None where no check was asked for.
 
-    The generator that the caller gets has seen every row, so that another one is fitted to four fifths of them.
+    The generator that the caller gets has seen every row, so that another one is fitted to four fifths of them. Rows of
+    a table are drawn from it in the way that the plan says, labelled or filtered as the caller's are; of images the
+    generator's own are looked at, as moved real ones are near copies on purpose.
     """
     images = isinstance(run.rows.schema, ImageSchema)
     compare, read = (image_fidelity, ImageFidelity.from_json) if images else (fidelity, Fidelity.from_json)
@@ -167,8 +169,10 @@ def measure_fidelity(run: Run) -> Fidelity | ImageFidelity | None:
         options = {"variant": run.request.variant, "seed": run.seed, "device": run.request.device}
         shown = run.showing("fidelity")
         generator = run.resumed(OF_FIDELITY, lambda at: fit_rows(kept, **options, progress=shown, checkpoint=at))
-        labels = np.sort(seeding.numpy_rng(run.seed, "fidelity").permutation(run.codes)[:DRAWN_ROWS])
-        drawn = generator.sample_table(labels, seed=seeding.derive(run.seed, "fidelity"))
+        labels = seeding.numpy_rng(run.seed, "fidelity").permutation(run.codes)[:DRAWN_ROWS]
+        counts = dict(enumerate(np.bincount(labels, minlength=schema.n_classes).tolist()))
+        way = Plan(counts=counts) if images else replace(steps.plan(run), counts=counts)
+        drawn = draw_rows(generator, way, kept, seed=seeding.derive(run.seed, "fidelity"), progress=shown)
         return compare(kept.table, table.take(pa.array(unseen)), drawn, schema, seed=run.seed)
 
     found = run.once_json("fidelity.json", make, read)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ganaug import fitting
 from ganaug.data import TableData
+from ganaug.learners import Runner
 from ganaug.policy import Candidate, Choice, GanAugmenter, Policy, draw_candidate, select
 from ganaug.progress import Progress, silent
 from ganaug.synthesizer import Synthesizer
@@ -82,12 +83,24 @@ def fit_rows(rows: TableData, *, variant: Any, seed: int, device: Any = "auto", 
     return fitting.fit(rows.table, rows.schema, variant=variant, seed=seed, device=device, **options)
 
 
-def draw_rows(synthesizer: Synthesizer | None, planned: Plan, rows: TableData, *, seed: int) -> pa.Table:
-    """Draw what is planned for ``rows``, class by class; a filter's classifier is fitted on ``rows``."""
+def draw_rows(
+    synthesizer: Synthesizer | None,
+    planned: Plan,
+    rows: TableData,
+    *,
+    seed: int,
+    n_jobs: int | None = None,
+    progress: Progress = silent,
+) -> pa.Table:
+    """Draw what is planned for ``rows``; the classifiers that filter or label what is drawn are fitted on ``rows``.
+
+    These fits share ``n_jobs`` processes, and ``progress`` is told about them.
+    """
     if synthesizer is None or not planned.total:
         return rows.table.slice(0, 0)
-    augmenter = _Counted(counted=planned.counts)
-    return draw_candidate(augmenter, planned.candidate, synthesizer, rows.table, rows.schema, seed=seed)
+    augmenter, way = _Counted(counted=planned.counts), planned.candidate
+    runner = Runner(way.fits, n_jobs=n_jobs, progress=progress, work="labelling")
+    return draw_candidate(augmenter, way, synthesizer, rows.table, rows.schema, seed=seed, runner=runner)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -228,7 +228,7 @@ def draw(run: Run) -> pa.Table:
     """Draw the synthetic rows; with a folder, they are a Parquet data set with a manifest."""
 
     def make() -> pa.Table:
-        return draw_rows(train(run), amounts(run), run.rows, seed=run.seed)
+        return draw_rows(train(run), amounts(run), run.rows, seed=run.seed, progress=run.showing("rows"))
 
     def save(rows: pa.Table, path: Path) -> None:
         write_rows(rows, path, train(run))

@@ -83,23 +83,6 @@ def effect(verdict):
 
 
 @pytest.fixture
-def policy_chooses(monkeypatch):
-    def choose(index):
-        choice = Choice(
-            index=index,
-            candidate=Candidate(ratio=index / 10),
-            expected=0.1,
-            standard_error=0.01,
-            margin=0.05,
-            reason="because",
-        )
-        monkeypatch.setattr(plans, "select", lambda *_, **__: choice)
-        return choice
-
-    return choose
-
-
-@pytest.fixture
 def verdict_is(monkeypatch):
     return lambda verdict: monkeypatch.setattr(steps, "measure_effect", lambda *_, **__: effect(verdict))
 
@@ -242,6 +225,17 @@ def test_the_whole_path_with_a_real_check(frame, tmp_path):
     stored = json.loads((tmp_path / "run" / "report.json").read_text())
     assert stored["effect"]["verdict"] == result.effect.verdict
     assert stored["fidelity"]["rows"]["holdout"] == 20
+
+
+def test_fidelity_is_that_of_rows_drawn_as_the_plan_says(frame, policy_chooses, verdict_is, tmp_path):
+    verdict_is("no evidence")
+    near = {}
+    for name, way in {"drawn": Candidate(ratio=1), "moved": Candidate(times=2, jitter=3, swap=1)}.items():
+        policy_chooses(1, way)
+        augment(frame, sampling_strategy="policy", check=True, out=tmp_path / name)
+        stored = json.loads((tmp_path / name / "report.json").read_text())
+        near[name] = stored["fidelity"]["near_copies"]["synthetic"]
+    assert near["moved"] < near["drawn"] / 2
 
 
 def test_groups_by_column_are_not_learnt(frame):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -211,17 +212,9 @@ def test_a_generator_that_is_shown_is_a_few_lines() -> None:
 
 @pytest.mark.parametrize(("index", "added"), [(0, 0), (1, 1)])
 def test_the_policy_s_amount_is_added_and_none_leaves_the_data_equal(
-    monkeypatch: pytest.MonkeyPatch, index: int, added: int
+    policy_chooses: Callable[..., Choice], index: int, added: int
 ) -> None:
-    choice = Choice(
-        index=index,
-        candidate=Candidate(ratio=index / 10),
-        expected=0.0,
-        standard_error=0.0,
-        margin=0.0,
-        reason="because",
-    )
-    monkeypatch.setattr(plans, "select", lambda *_, **__: choice)
+    policy_chooses(index)
     images, labels = augment((X, Y), sampling_strategy="policy").data
     assert len(images) == len(labels) == 38 + added, "a tenth of the 10 images that 1:1 would need"
     np.testing.assert_array_equal(images[:38], X)
