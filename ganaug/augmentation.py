@@ -166,13 +166,15 @@ def measure_fidelity(run: Run) -> Fidelity | ImageFidelity | None:
         hashes = row_hashes(table, schema.feature_names)
         seen, unseen = holdout(run.codes, fraction=UNSEEN, seed=run.seed, duplicates=hashes)
         kept = TableData(table=table.take(pa.array(seen)), schema=schema)
-        options = {"variant": run.request.variant, "seed": run.seed, "device": run.request.device}
+        planned = Plan(counts={}) if images else steps.plan(run)
+        options = {"variant": run.request.variant, "seed": run.seed, "device": run.request.device, "planned": planned}
         shown = run.showing("fidelity")
         generator = run.resumed(OF_FIDELITY, lambda at: fit_rows(kept, **options, progress=shown, checkpoint=at))
         labels = seeding.numpy_rng(run.seed, "fidelity").permutation(run.codes)[:DRAWN_ROWS]
         counts = dict(enumerate(np.bincount(labels, minlength=schema.n_classes).tolist()))
-        way = Plan(counts=counts) if images else replace(steps.plan(run), counts=counts)
-        drawn = draw_rows(generator, way, kept, seed=seeding.derive(run.seed, "fidelity"), progress=shown)
+        drawn = draw_rows(
+            generator, replace(planned, counts=counts), kept, seed=seeding.derive(run.seed, "fidelity"), progress=shown
+        )
         return compare(kept.table, table.take(pa.array(unseen)), drawn, schema, seed=run.seed)
 
     found = run.once_json("fidelity.json", make, read)

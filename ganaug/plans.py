@@ -12,7 +12,7 @@ import pyarrow as pa
 from ganaug import fitting
 from ganaug.data import TableData
 from ganaug.learners import Runner
-from ganaug.policy import Candidate, Choice, GanAugmenter, Policy, draw_candidate, select
+from ganaug.policy import Candidate, Choice, GanAugmenter, Policy, draw_candidate, select, variant_for
 from ganaug.progress import Progress, silent
 from ganaug.synthesizer import Synthesizer
 from ganaug.transforms import DEFAULT_TRANSFORMS
@@ -78,8 +78,12 @@ def plan_by_policy(
     return Plan(counts=policy.counts(choice.candidate, rows.schema.label_codes(rows.table), rows.schema), choice=choice)
 
 
-def fit_rows(rows: TableData, *, variant: Any, seed: int, device: Any = "auto", **options: Any) -> Synthesizer:
-    """Fit a generator to ``rows``."""
+def fit_rows(
+    rows: TableData, *, variant: Any, seed: int, device: Any = "auto", planned: Plan | None = None, **options: Any
+) -> Synthesizer:
+    """Fit a generator to ``rows``; one for ``planned`` rows alone is trained only where they are drawn so."""
+    if planned is not None:
+        variant = variant_for((planned.candidate,), variant, rows.schema)
     return fitting.fit(rows.table, rows.schema, variant=variant, seed=seed, device=device, **options)
 
 

@@ -222,7 +222,7 @@ class GANSampler(BaseSampler):
         else:
             plan = plans.Plan(counts={rows.schema.code_of(label): n for label, n in wanted.items()})
         self.choice_ = plan.choice
-        self.synthesizer_ = plans.fit_rows(rows, **asked) if plan.total else None
+        self.synthesizer_ = plans.fit_rows(rows, **asked, planned=plan) if plan.total else None
         made = plans.draw_rows(self.synthesizer_, plan, rows, seed=seed)
         X_new, y_new = rows.schema.restore(made)
         return self._flat(X_new, X) if images is not X else X_new, np.asarray(y_new)

@@ -38,7 +38,7 @@ from ganaug.sampling import class_counts
 from ganaug.storage import join
 from ganaug.synthesizer import Synthesizer
 
-__all__ = ["Run", "amounts", "begin", "check", "draw", "plan", "read_rows", "to_json", "train", "write_rows"]
+__all__ = ["Run", "amounts", "begin", "check", "draw", "plan", "read_rows", "source", "to_json", "train", "write_rows"]
 
 _log = logging.getLogger(__name__)
 
@@ -208,6 +208,17 @@ def train(run: Run) -> Synthesizer:
     return synthesizer
 
 
+def source(run: Run) -> Synthesizer:
+    """Return the generator that the planned rows are drawn from: the trained one, or its start where that is asked."""
+    planned = plan(run)
+    if planned.candidate.is_none or planned.candidate.trained:
+        return train(run)
+    if "source" not in run.results:
+        options = {"variant": run.request.variant, "seed": run.seed, "device": run.request.device}
+        run.results["source"] = fit_rows(run.rows, **options, planned=planned)
+    return run.results["source"]
+
+
 def check(run: Run) -> Effect | None:
     """Measure on held-out real rows what such an augmentation does; None where no check was asked for."""
     effect = run.once_json("effect.json", lambda: _check(run), Effect.from_json)
@@ -228,10 +239,10 @@ def draw(run: Run) -> pa.Table:
     """Draw the synthetic rows; with a folder, they are a Parquet data set with a manifest."""
 
     def make() -> pa.Table:
-        return draw_rows(train(run), amounts(run), run.rows, seed=run.seed, progress=run.showing("rows"))
+        return draw_rows(source(run), amounts(run), run.rows, seed=run.seed, progress=run.showing("rows"))
 
     def save(rows: pa.Table, path: Path) -> None:
-        write_rows(rows, path, train(run))
+        write_rows(rows, path, source(run))
 
     return run.once("synthetic", make, save, lambda path: read_rows(path, run.rows))
 

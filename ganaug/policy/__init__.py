@@ -1,6 +1,6 @@
 """How many synthetic rows, filtered how, or none: chosen by cross-validation inside the rows that it is given."""
 
-from ganaug.policy.augmenter import GanAugmenter, Policy, candidate_trainings, draw_candidate
+from ganaug.policy.augmenter import GanAugmenter, Policy, candidate_trainings, draw_candidate, variant_for
 from ganaug.policy.choice import CANDIDATES, Candidate, Choice, choose
 from ganaug.policy.selection import select
 
@@ -14,4 +14,5 @@ __all__ = [
     "choose",
     "draw_candidate",
     "select",
+    "variant_for",
 ]

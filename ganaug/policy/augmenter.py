@@ -31,7 +31,17 @@ from ganaug.schema import TableSchema
 from ganaug.seeding import derive, numpy_rng
 from ganaug.transforms import DEFAULT_TRANSFORMS, transform_images
 
-__all__ = ["GanAugmenter", "Policy", "candidate_trainings", "draw_candidate"]
+__all__ = ["GanAugmenter", "Policy", "candidate_trainings", "draw_candidate", "variant_for"]
+
+
+def variant_for(candidates: Sequence[Candidate], variant: Any, schema: TableSchema | ImageSchema) -> Any:
+    """Return what is to be fitted for these candidates: ``variant``, untrained where none of them uses its training."""
+    acting = [candidate for candidate in candidates if not candidate.is_none]
+    if not acting or any(candidate.trained for candidate in acting):
+        return variant
+    from ganaug import variants
+
+    return variants.untrained(variant, "images" if isinstance(schema, ImageSchema) else "tables")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +70,8 @@ class GanAugmenter:
         # Imported here, so that judging other people's samplers does not wait for torch.
         from ganaug.fitting import fit_many
 
-        shared = {"variant": self.variant, "device": device, "progress": progress, "checkpoint": checkpoint}
+        variant = variant_for(self.candidates, self.variant, schema)
+        shared = {"variant": variant, "device": device, "progress": progress, "checkpoint": checkpoint}
         return list(fit_many(tables, schema, seeds=seeds, **shared))
 
     def counts(self, candidate: Candidate, codes: np.ndarray, schema: TableSchema | ImageSchema) -> dict[int, int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -18,7 +18,17 @@ import numpy as np
 from ganaug.errors import ConfigError
 from ganaug.gan import Gan, Source
 
-__all__ = ["DEFAULTS", "Variant", "config_from_json", "config_to_json", "get", "names", "resolve", "settle"]
+__all__ = [
+    "DEFAULTS",
+    "Variant",
+    "config_from_json",
+    "config_to_json",
+    "get",
+    "names",
+    "resolve",
+    "settle",
+    "untrained",
+]
 
 DEFAULTS = {"tables": "anchored", "images": "anchored_image"}
 """What ``variant="auto"`` means."""
@@ -106,6 +116,15 @@ def _resolve(variant: Any, modality: str | None) -> tuple[str, Any]:
     raise ConfigError(
         f"variant must be 'auto', one of {', '.join(names())}, or a variant's Config, however: {variant!r}"
     )
+
+
+def untrained(variant: Any, modality: str) -> Any:
+    """Return the variant's config without training steps, where its generators start from rows of the class.
+
+    Others have to learn before they draw anything: of these the config is returned as it is.
+    """
+    name, config = resolve(variant, modality)
+    return replace(config, steps=0) if get(name).KEEPS_ROWS else config
 
 
 def settle(name: str, config: Any, layout: Any, device: Any) -> Any:

@@ -27,7 +27,7 @@ __all__ = [
     "LEARNERS",
     "POLICY",
     "RELABELLED",
-    "RELABELLED_UNTRAINED",
+    "RELABELLED_TRAINED",
     "TUNED",
     "UNTRAINED",
     "WGAN_GP",
@@ -38,7 +38,7 @@ __all__ = [
 
 ANCHORED, UNTRAINED, WGAN_GP, POLICY = "anchored", "anchored_untrained", "wgan_gp", "policy"
 CTGAN = "ctgan"
-RELABELLED, RELABELLED_UNTRAINED = "relabelled", "relabelled_untrained"
+RELABELLED, RELABELLED_TRAINED = "relabelled", "relabelled_trained"
 QUICK_STEPS = 20
 
 LEARNERS: tuple[Learner, ...] = (
@@ -64,7 +64,7 @@ ARMS: tuple[str, ...] = (
     WGAN_GP,
     RELABELLED,
     POLICY,
-    RELABELLED_UNTRAINED,
+    RELABELLED_TRAINED,
 )
 """On tables, in the order of what is printed."""
 IMAGE_ARMS: tuple[str, ...] = (
@@ -119,10 +119,10 @@ def make_lineup(*, ratio: float, quick: bool, arms: Sequence[str] = ARMS, ctgan_
         UNTRAINED: GanAugmenter(variant=replace(trained, steps=0), candidates=fixed, name=UNTRAINED),
         ANCHORED: GanAugmenter(variant=trained, candidates=fixed, name=ANCHORED),
         WGAN_GP: GanAugmenter(variant=plain, candidates=fixed, name=WGAN_GP),
-        RELABELLED_UNTRAINED: GanAugmenter(
-            variant=replace(trained, steps=0), candidates=CANDIDATES[1:], name=RELABELLED_UNTRAINED
-        ),
         RELABELLED: GanAugmenter(variant=trained, candidates=CANDIDATES[1:], name=RELABELLED),
+        RELABELLED_TRAINED: GanAugmenter(
+            variant=trained, candidates=(replace(CANDIDATES[1], trained=True),), name=RELABELLED_TRAINED
+        ),
         POLICY: Policy(variant=trained if quick else "auto", name=POLICY),
     }
     absent = {}
@@ -142,8 +142,8 @@ def make_lineup(*, ratio: float, quick: bool, arms: Sequence[str] = ARMS, ctgan_
     labels = {UNTRAINED: f"anchored, untrained, r={ratio:g}", ANCHORED: f"**anchored, r={ratio:g}**"}
     labels |= {WGAN_GP: f"**wgan_gp, r={ratio:g}**", POLICY: "**the policy** (the default)"}
     way = CANDIDATES[1].name
-    labels |= {RELABELLED_UNTRAINED: f"anchored, untrained, {way}", RELABELLED: f"**anchored, {way}**, always"}
-    return _lined_up(every, ARMS, arms, labels, absent=absent, untuned=(WGAN_GP, RELABELLED_UNTRAINED))
+    labels |= {RELABELLED: f"**{way}**, always", RELABELLED_TRAINED: f"{way}, by anchored, trained"}
+    return _lined_up(every, ARMS, arms, labels, absent=absent, untuned=(WGAN_GP, RELABELLED_TRAINED))
 
 
 def make_image_lineup(*, quick: bool, arms: Sequence[str] = IMAGE_ARMS, transforms: tuple[str, ...]) -> Lineup:

@@ -91,7 +91,7 @@ def measure(rows: TableData, draw: int, settings: Settings) -> tuple[pd.DataFram
     effect = measure_effect(own, augmenter=policy, cv=settings.folds, random_state=seed, progress=False, **fixed)
     checked = time.perf_counter() - started
     plan = plan_by_policy(own, variant=settings.variant, seed=seed, **fixed)
-    synthesizer = fit_rows(own, variant=settings.variant, seed=seed, device="cpu") if plan.total else None
+    synthesizer = fit_rows(own, variant=settings.variant, seed=seed, device="cpu", planned=plan) if plan.total else None
     made = draw_rows(synthesizer, plan, own, seed=derive(seed, "rows"))
     part = Part(rows.table, rows.schema, train, test)
     rule, records = Scoring.make(None, part.codes, labels_of(rows.schema)), []
