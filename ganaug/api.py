@@ -53,10 +53,11 @@ def augment(
         The column with the classes; None for ``(X, y)``, or for rows without classes, of which as many are added as
         there are unless ``sampling_strategy`` is a number of rows.
     sampling_strategy
-        ``"policy"`` adds rows of all classes, or none, by cross-validation inside ``data``: of a table ten times as
+        ``"policy"`` adds rows of all classes, or none, by cross-validation inside ``data``: to a table ten times as
         many as there are (6,000 at most, or as many as there are) in the shares that the classes have, each labelled
-        by a committee of classifiers; of images up to three times the largest class, half of them real ones moved or
-        cropped. Everything else has imbalanced-learn's meaning and is obeyed whatever the check says: ``"auto"``,
+        by a committee of classifiers; they lie between real rows, or come from the trained generator with a variant
+        that keeps no rows. To images up to three times the largest class, half of them real ones moved or cropped, the
+        others by the trained generator. Everything else has imbalanced-learn's meaning and is obeyed whatever the check says: ``"auto"``,
         ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"``, a ratio, a dict label -> rows (real and
         synthetic together), or a callable. Without a target: a number of rows to add.
     variant

@@ -69,7 +69,8 @@ class GANSampler(BaseSampler):
     choice_ : ganaug.policy.Choice or None
         What the policy chose and why; None with another strategy.
     synthesizer_ : ganaug.Synthesizer or None
-        The fitted generator; None where no row was asked for, as then nothing is trained.
+        The generator that drew the rows, untrained where the policy chose its start (see `ganaug.augment`); None
+        where no row was asked for.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

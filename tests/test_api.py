@@ -21,6 +21,7 @@ import ganaug
 from ganaug import augmentation, fitting, plans, steps, trainer
 from ganaug.errors import ArtefactError, ConfigError, DataError, DataWarning, OutputError, SchemaError
 from ganaug.evaluate.effect import Effect
+from ganaug.parquet import read_manifest
 from ganaug.policy import Candidate, Choice
 from ganaug.runs import RunFolder
 from ganaug.variants import anchored
@@ -236,6 +237,15 @@ def test_fidelity_is_that_of_rows_drawn_as_the_plan_says(frame, policy_chooses, 
         stored = json.loads((tmp_path / name / "report.json").read_text())
         near[name] = stored["fidelity"]["near_copies"]["synthetic"]
     assert near["moved"] < near["drawn"] / 2
+
+
+@pytest.mark.parametrize(("trained", "steps"), [(True, 12), (False, 0)])
+def test_rows_come_from_the_generator_that_the_policy_asks_for(frame, policy_chooses, tmp_path, trained, steps):
+    policy_chooses(1, Candidate(times=0.2, trained=trained))
+    result = augment(frame, sampling_strategy="policy", out=tmp_path / "run")
+    assert len(result.synthetic) == 20
+    assert read_manifest(tmp_path / "run" / "synthetic").provenance["config"]["steps"] == steps
+    assert result.synthesizer.config.steps == 12, "the caller's generator is trained in any case"
 
 
 def test_groups_by_column_are_not_learnt(frame):

@@ -10,9 +10,9 @@ from ganaug.data import read_images, read_table, row_hashes
 from ganaug.errors import ConfigError
 from ganaug.learners import LeakError, prepare
 from ganaug.pixels import table_of
-from ganaug.policy import Candidate, GanAugmenter, Policy, draw_candidate, select
+from ganaug.policy import CANDIDATES, Candidate, GanAugmenter, Policy, draw_candidate, select, variant_for
 from ganaug.sampling import level_counts, share_counts
-from ganaug.variants import anchored
+from ganaug.variants import anchored, wgan_gp
 from tests.evaluate.augmenters import Jitter
 
 NONE, ALL = Candidate(), Candidate(ratio=1)
@@ -202,3 +202,21 @@ def test_rows_are_capped_where_there_are_many():
     assert share_counts(many, 2, 10) == {0: 9000, 1: 1000}
     assert level_counts(few, 2, 3) == {0: 180, 1: 260}
     assert level_counts(many, 2, 3) == {0: 0, 1: 8000}
+
+
+def test_nothing_is_trained_for_candidates_that_use_no_training():
+    read, table, _ = rows(n=60, features=3)
+    start, learnt = Candidate(times=2, trained=False), Candidate(times=2)
+    fitted = {}
+    for name, ways in {"start": (start,), "learnt": (learnt,), "both": (NONE, start, learnt)}.items():
+        augmenter = GanAugmenter(variant=anchored.Config(steps=3), candidates=ways)
+        (fitted[name],) = augmenter.fit_many([table], read.schema, [0], device="cpu")
+    assert {name: generator.config.steps for name, generator in fitted.items()} == {"start": 0, "learnt": 3, "both": 3}
+    assert variant_for((NONE,), "anchored", read.schema) == "anchored", "nothing says nothing of training"
+    assert variant_for(CANDIDATES, "auto", read.schema).steps == 0
+
+
+def test_a_variant_that_starts_from_noise_is_trained_all_the_same():
+    read, _, _ = rows(n=60, features=3)
+    config = wgan_gp.Config(steps=3)
+    assert variant_for((Candidate(times=2, trained=False),), config, read.schema) == config
