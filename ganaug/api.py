@@ -57,9 +57,9 @@ def augment(
         many as there are (6,000 at most, or as many as there are) in the shares that the classes have, each labelled
         by a committee of classifiers; they lie between real rows, or come from the trained generator with a variant
         that keeps no rows. To images up to three times the largest class, half of them real ones moved or cropped, the
-        others by the trained generator. Everything else has imbalanced-learn's meaning and is obeyed whatever the check says: ``"auto"``,
-        ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"``, a ratio, a dict label -> rows (real and
-        synthetic together), or a callable. Without a target: a number of rows to add.
+        others by the trained generator. Everything else has imbalanced-learn's meaning and is obeyed whatever the check
+        says: ``"auto"``, ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"``, a ratio, a dict label ->
+        rows (real and synthetic together), or a callable. Without a target: a number of rows to add.
     variant
         ``"auto"`` or the name of a variant: for tables ``"anchored"`` or ``"wgan_gp"``, for images
         ``"anchored_image"`` or ``"r3gan"`` (the second of each keeps no training row in its artefact); or a variant's

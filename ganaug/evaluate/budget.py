@@ -27,7 +27,9 @@ class Work:
     generators: bool
     """Whether generators are trained in batches."""
     labelling: int = 0
-    """Fits that label the rows of all candidates once."""
+    """Fits that label the rows of all candidates once, on an outer fold."""
+    inner_labelling: int = 0
+    """The same on an inner one."""
 
     @property
     def fits(self) -> int:
@@ -35,7 +37,8 @@ class Work:
         return sum(
             self.learners
             * ((1 + len(fold.inner)) * len(self.arms) + len(fold.inner) * self.candidates + self.plan.generator_seeds)
-            + self.labelling * (len(fold.inner) + self.plan.generator_seeds)
+            + self.inner_labelling * len(fold.inner)
+            + self.labelling * self.plan.generator_seeds
             for fold in self.plan.folds
         )
 

@@ -135,6 +135,7 @@ class Check:
             learners=len(protocol.learners),
             generators=self.trains,
             labelling=sum(candidate.fits for candidate in protocol.candidates),
+            inner_labelling=sum(candidate.inner_fits for candidate in protocol.candidates),
         )
 
     def _cut(self, seconds: float, per_generator: float, *, trained: int = 0) -> None:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,10 @@ PAYS_FROM = 6.0
 Processes, not threads: much of a forest's and a boosting's time is Python's own. Sixty fits of the default learners on
 a 1,000 x 10 table took 4.8 s in one process, 4.7 s in two threads and 2.7 s in two (started) processes, one OpenMP
 thread each; two threads without that cap took 8.0 s."""
+PAYS_WARM_FROM = 0.5
+"""The same where worker processes were started before and wait for work."""
+WAITING = 240.0
+"""Seconds that they wait at least; joblib ends them after 300."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +118,9 @@ class Runner:
         work: what to call it.
     """
 
+    _last_used: ClassVar[float] = float("-inf")
+    """When worker processes were last given work."""
+
     def __init__(
         self, total: int, *, n_jobs: int | None = None, progress: Progress = silent, work: str = "classifiers"
     ) -> None:
@@ -155,7 +162,9 @@ class Runner:
                 keep(index, job.run())
         rest = [index for index in range(len(jobs)) if index not in found]
         left = max(self.total - self.done, len(rest))
-        if self.workers == 1 or len(rest) < 2 or left * self.seconds_per_fit() < PAYS_FROM:
+        warm = time.monotonic() - Runner._last_used < WAITING
+        pays_from = PAYS_WARM_FROM if warm else PAYS_FROM
+        if self.workers == 1 or len(rest) < 2 or left * self.seconds_per_fit() < pays_from:
             for index in rest:
                 keep(index, jobs[index].run())
         else:
@@ -165,4 +174,5 @@ class Runner:
             outcomes: Any = pool(delayed(called_from)(os.getpid(), jobs[i].run) for i in rest)
             for index, outcome in zip(rest, outcomes, strict=True):
                 keep(index, outcome)
+            Runner._last_used = time.monotonic()
         return [found[index] for index in range(len(jobs))]

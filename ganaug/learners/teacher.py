@@ -27,9 +27,11 @@ from ganaug.learners.models import Learner
 from ganaug.learners.scores import average_precision
 from ganaug.seeding import derive
 
-__all__ = ["FITS", "Lesson", "teach"]
+__all__ = ["FITS", "INNER_FITS", "INNER_FOLDS", "Lesson", "teach"]
 
 FOLDS = 5
+INNER_FOLDS = 3
+"""Fewer, where rows are labelled only to learn whether such labels help."""
 SPREAD = 0.04
 """A classifier whose average precision is lower by this much has 1/e of the weight of the better one."""
 COMPONENTS = 300
@@ -39,6 +41,7 @@ STRENGTHS = (0.01, 0.1, 1.0, 10.0)
 """Inverse regularisations of the linear classifiers, of which the best one counts."""
 FITS = (len(STRENGTHS) + 5) * FOLDS
 """Fits of one committee: its classifiers, each on so many folds."""
+INNER_FITS = (len(STRENGTHS) + 5) * INNER_FOLDS
 NEVER = 1e-9
 """Probabilities below this one are taken for it."""
 
@@ -80,17 +83,18 @@ def teach(
     *,
     n_classes: int,
     seed: int,
+    n_folds: int = FOLDS,
     runner: Runner | None = None,
 ) -> Lesson:
     """Return what the committee says of rows ``made``.
 
-    Each classifier is fitted on all but one of five folds of the real rows in turn; its probabilities are the mean of
-    the five, and its weight grows with its average precision on the folds left out. Of the linear ones the best alone
-    is in the committee. ``runner`` runs these fits, which are `FITS` at most; without one they are run one by one.
+    Each classifier is fitted on all but one of ``n_folds`` folds of the real rows in turn; its probabilities are the
+    mean of them, and its weight grows with its average precision on the folds left out. Of the linear ones the best
+    alone is in the committee. ``runner`` runs these fits, `FITS` of them at most; without one they run one by one.
 
     **Shape**: matrix (n, d), codes (n,), made (m, d).
     """
-    folds = _folds(matrix, codes, n_classes, derive(seed, "teacher"))
+    folds = _folds(matrix, codes, n_classes, n_folds, derive(seed, "teacher"))
     members = library(matrix, min(len(train) for train, _ in folds))
     jobs = [
         Job(
@@ -122,12 +126,14 @@ def teach(
     )
 
 
-def _folds(matrix: np.ndarray, codes: np.ndarray, n_classes: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def _folds(
+    matrix: np.ndarray, codes: np.ndarray, n_classes: int, n_folds: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return (training rows, rows left out) by fold; where there are too few rows to split, all and none."""
     same = np.unique(matrix, axis=0, return_inverse=True)[1].ravel()
     names = [str(code) for code in range(n_classes)]
     try:
-        return make_folds(codes, n_splits=FOLDS, seed=seed, class_names=names, duplicates=same).splits
+        return make_folds(codes, n_splits=n_folds, seed=seed, class_names=names, duplicates=same).splits
     except TooFewRowsError:
         return [(np.arange(len(codes)), np.arange(0))]
 

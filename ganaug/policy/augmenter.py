@@ -12,6 +12,7 @@ import pyarrow as pa
 from ganaug.errors import ConfigError
 from ganaug.image_schema import ImageSchema
 from ganaug.learners import (
+    INNER_FOLDS,
     ImagePreparation,
     Part,
     Preparation,
@@ -32,6 +33,10 @@ from ganaug.seeding import derive, numpy_rng
 from ganaug.transforms import DEFAULT_TRANSFORMS, transform_images
 
 __all__ = ["GanAugmenter", "Policy", "candidate_trainings", "draw_candidate", "variant_for"]
+
+
+INNER_ROWS = 3_000
+"""Relabelled rows at most on an inner fold, unless there are more real ones."""
 
 
 def variant_for(candidates: Sequence[Candidate], variant: Any, schema: TableSchema | ImageSchema) -> Any:
@@ -133,6 +138,7 @@ def draw_candidate(
     seed: int,
     preparation: Preparation | ImagePreparation | None = None,
     runner: Runner | None = None,
+    **committee: Any,
 ) -> pa.Table:
     """Draw the synthetic rows of a candidate for the real rows ``table`` that ``generator`` was fitted on.
 
@@ -145,6 +151,7 @@ def draw_candidate(
         seed: of the rows and of the filter.
         preparation: features fitted on ``table``; None: fit them where the filter needs them.
         runner: runs the fits of the committee that labels rows.
+        committee: further options of `ganaug.learners.teach`.
     """
     from ganaug.sampling import draw
 
@@ -158,7 +165,8 @@ def draw_candidate(
     if candidate.times:
         fitted = prepare(table, schema) if preparation is None else preparation
         rows = draw(generator, counts, seed=seed)
-        return _relabelled(rows, candidate, table, codes, counts, fitted, schema, seed, runner)
+        options = {"seed": seed, "runner": runner, **committee}
+        return _relabelled(rows, candidate, table, codes, counts, fitted, schema, **options)
 
     def judge(rows: pa.Table) -> np.ndarray:
         fitted = prepare(table, schema) if preparation is None else preparation
@@ -196,15 +204,16 @@ def _relabelled(
     counts: Mapping[int, int],
     preparation: Preparation | ImagePreparation,
     schema: TableSchema | ImageSchema,
+    *,
     seed: int,
-    runner: Runner | None,
+    **committee: Any,
 ) -> pa.Table:
     """Move the ``rows`` drawn a little, and give them the classes that a committee fitted on ``real`` would."""
     if isinstance(preparation, Preparation):
         rows = preparation.jitter(rows, candidate.jitter, numpy_rng(seed, "jitter"), swap=candidate.swap)
     made = preparation.transform(rows)
     known, seed_of = preparation.transform(real), derive(seed, "teacher")
-    lesson = teach(known, codes, made, n_classes=schema.n_classes, seed=seed_of, runner=runner)
+    lesson = teach(known, codes, made, n_classes=schema.n_classes, seed=seed_of, **committee)
     labels = relabel(lesson.proba, counts, seed=seed, linear=lesson.linear, matrix=made)
     return with_codes(rows, labels, schema)
 
@@ -220,19 +229,23 @@ def candidate_trainings(
 ) -> list[Training]:
     """Return the rows to train on for every candidate, drawn from one generator fitted on the part's training rows.
 
+    They are there to choose by: relabelled rows are fewer where they are many, and their committee has fewer folds.
+
     For ``runner`` see `draw_candidate`.
     """
     trainings = []
     for candidate in augmenter.candidates if candidates is None else candidates:
+        times = min(candidate.times, max(1.0, INNER_ROWS / len(part.codes)))
         rows = draw_candidate(
             augmenter,
-            candidate,
+            replace(candidate, times=times),
             generator,
             part.table,
             part.schema,
             preparation=part.preparation,
             seed=derive(seed, "draw", candidate.name),
             runner=runner,
+            n_folds=INNER_FOLDS,
         )
         trainings.append(part.with_table(rows) if len(rows) else part.plain())
     return trainings

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from ganaug.errors import ConfigError
-from ganaug.learners import FITS
+from ganaug.learners import FITS, INNER_FITS
 from ganaug.transforms import DEFAULT_TRANSFORMS, check_transforms
 
 __all__ = ["CANDIDATES", "IMAGE_CANDIDATES", "Candidate", "Choice", "choose", "nothing"]
@@ -86,6 +86,11 @@ class Candidate:
     def fits(self) -> int:
         """How many classifiers are fitted, at most, to label its rows."""
         return FITS if self.times else 0
+
+    @property
+    def inner_fits(self) -> int:
+        """The same on an inner fold, where it is tried."""
+        return INNER_FITS if self.times else 0
 
     @property
     def name(self) -> str:

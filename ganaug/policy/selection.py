@@ -78,18 +78,22 @@ def select(
         reason = f"the generator of a fold cannot be trained: {error}"
         return nothing(policy.candidates, float("nan"), float("nan"), reason)
     shape = (len(policy.candidates), len(parts), len(learners))
-    fits = int(np.prod(shape)) + len(parts) * sum(candidate.fits for candidate in policy.candidates)
+    fits = int(np.prod(shape)) + len(parts) * sum(candidate.inner_fits for candidate in policy.candidates)
     runner = Runner(fits, n_jobs=n_jobs, progress=progress, work="choosing")
     scores = np.zeros(shape)
-    for i, (part, generator) in enumerate(zip(parts, generators, strict=True)):
-        trainings = candidate_trainings(policy, generator, part, seeds[i], runner=runner)
+    numbers = range(len(parts))
+    # The fits of all folds share the workers better than those of one; the rows of images would fill the memory.
+    for batch in ([i] for i in numbers) if isinstance(schema, ImageSchema) else [numbers]:
         jobs = [
-            Job.of(part, learner, training, derive(seed, "classifier", i))
-            for training in trainings
+            Job.of(parts[i], learner, training, derive(seed, "classifier", i))
+            for i in batch
+            for training in candidate_trainings(policy, generators[i], parts[i], seeds[i], runner=runner)
             for learner in learners
         ]
-        found = [rule.score(part.held_codes, outcome.proba) for outcome in runner.run(jobs)]
-        scores[:, i] = np.reshape(found, (shape[0], shape[2]))
+        outcomes = iter(runner.run(jobs))
+        for i in batch:
+            found = [rule.score(parts[i].held_codes, next(outcomes).proba) for _ in range(shape[0] * shape[2])]
+            scores[:, i] = np.reshape(found, (shape[0], shape[2]))
     ratio = float(np.mean([len(test) / len(train) for train, test in folds.splits]))
     return choose(
         scores,
