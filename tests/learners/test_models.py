@@ -1,3 +1,5 @@
+import time
+
 import joblib
 import numpy as np
 import pandas as pd
@@ -150,6 +152,25 @@ def test_bits_do_not_depend_on_the_number_of_workers(rows):
         threads = Runner(18_000).run(jobs(rows, 18))
     for a, b in zip(alone, threads, strict=True):
         assert np.array_equal(a.proba, b.proba)
+
+
+def test_little_work_goes_to_processes_only_where_they_wait(rows, monkeypatch):
+    asked = []
+
+    class Counted(joblib.Parallel):
+        def __init__(self, *args, **options):
+            asked.append(options)
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr("ganaug.learners.jobs.Parallel", Counted)
+    monkeypatch.setattr("ganaug.learners.jobs.PAYS_WARM_FROM", 0.0)
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        monkeypatch.setattr(Runner, "_last_used", float("-inf"))
+        Runner(6).run(jobs(rows, 6))
+        assert asked == [], "starting processes would take longer than the work"
+        monkeypatch.setattr(Runner, "_last_used", time.monotonic())
+        Runner(6).run(jobs(rows, 6))
+        assert len(asked) == 1
 
 
 def test_progress_counts_every_fit(rows):
