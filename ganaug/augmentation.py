@@ -167,9 +167,9 @@ def measure_fidelity(run: Run) -> Fidelity | ImageFidelity | None:
         seen, unseen = holdout(run.codes, fraction=UNSEEN, seed=run.seed, duplicates=hashes)
         kept = TableData(table=table.take(pa.array(seen)), schema=schema)
         planned = Plan(counts={}) if images else steps.plan(run)
-        options = {"variant": run.request.variant, "seed": run.seed, "device": run.request.device, "planned": planned}
         shown = run.showing("fidelity")
-        generator = run.resumed(OF_FIDELITY, lambda at: fit_rows(kept, **options, progress=shown, checkpoint=at))
+        options = {**run.fitting, "planned": planned, "progress": shown}
+        generator = run.resumed(OF_FIDELITY, lambda at: fit_rows(kept, **options, checkpoint=at))
         labels = seeding.numpy_rng(run.seed, "fidelity").permutation(run.codes)[:DRAWN_ROWS]
         counts = dict(enumerate(np.bincount(labels, minlength=schema.n_classes).tolist()))
         drawn = draw_rows(

@@ -30,7 +30,7 @@ from ganaug.image_files import unpublish
 from ganaug.image_schema import ImageSchema
 from ganaug.parquet import read_manifest, write_parquet
 from ganaug.plans import Plan, draw_rows, fit_rows, plan_by_policy
-from ganaug.policy import GanAugmenter, Policy
+from ganaug.policy import GanAugmenter, Policy, variant_for
 from ganaug.progress import Progress, silent
 from ganaug.request import Request, keys_of, modality_of, run_name, versions
 from ganaug.runs import RunFolder, told
@@ -68,6 +68,11 @@ class Run:
     def showing(self, step: str) -> Progress:
         """Return a progress under whose works stands which step they belong to."""
         return lambda work, done, total, note="": self.progress(f"{step}: {work}", done, total, note)
+
+    @property
+    def fitting(self) -> dict[str, Any]:
+        """What every generator of the run is fitted with."""
+        return {"variant": self.request.variant, "seed": self.seed, "device": self.request.device}
 
     @property
     def codes(self) -> np.ndarray:
@@ -199,9 +204,8 @@ def train(run: Run) -> Synthesizer:
     """Fit the generator to all rows; an interrupted training goes on from its checkpoint."""
 
     def make() -> Synthesizer:
-        options = {"variant": run.request.variant, "seed": run.seed, "device": run.request.device}
-        shown = run.showing("generator")
-        return run.resumed(OF_TRAINING, lambda at: fit_rows(run.rows, **options, progress=shown, checkpoint=at))
+        options = {**run.fitting, "progress": run.showing("generator")}
+        return run.resumed(OF_TRAINING, lambda at: fit_rows(run.rows, **options, checkpoint=at))
 
     synthesizer = run.once("synthesizer", make, lambda value, path: value.save(path), Synthesizer.load)
     run.forget(OF_TRAINING)
@@ -210,12 +214,12 @@ def train(run: Run) -> Synthesizer:
 
 def source(run: Run) -> Synthesizer:
     """Return the generator that the planned rows are drawn from: the trained one, or its start where that is asked."""
-    planned = plan(run)
-    if planned.candidate.is_none or planned.candidate.trained:
+    schema, asked = run.rows.schema, run.request.variant
+    needed = variant_for((plan(run).candidate,), asked, schema)
+    if variants.resolve(needed, modality_of(schema)) == variants.resolve(asked, modality_of(schema)):
         return train(run)
     if "source" not in run.results:
-        options = {"variant": run.request.variant, "seed": run.seed, "device": run.request.device}
-        run.results["source"] = fit_rows(run.rows, **options, planned=planned)
+        run.results["source"] = fit_rows(run.rows, **run.fitting | {"variant": needed})
     return run.results["source"]
 
 
@@ -298,9 +302,7 @@ def _plan(run: Run) -> Plan:
     if not request.by_policy:
         return Plan(counts=class_counts(request.sampling_strategy, run.codes, rows.schema))
     options = {
-        "variant": request.variant,
-        "seed": run.seed,
-        "device": request.device,
+        **run.fitting,
         "progress": run.showing("amount"),
         "groups": request.group_codes(rows),
         "estimator": request.estimator,

@@ -24,7 +24,7 @@ from ganaug.evaluate.effect import Effect
 from ganaug.parquet import read_manifest
 from ganaug.policy import Candidate, Choice
 from ganaug.runs import RunFolder
-from ganaug.variants import anchored
+from ganaug.variants import anchored, wgan_gp
 
 FEW = anchored.Config(steps=12)
 COUNTS = {"ill": 40}
@@ -246,6 +246,16 @@ def test_rows_come_from_the_generator_that_the_policy_asks_for(frame, policy_cho
     assert len(result.synthetic) == 20
     assert read_manifest(tmp_path / "run" / "synthetic").provenance["config"]["steps"] == steps
     assert result.synthesizer.config.steps == 12, "the caller's generator is trained in any case"
+
+
+def test_a_variant_without_a_start_is_trained_once(frame, policy_chooses, monkeypatch):
+    policy_chooses(1, Candidate(times=0.2, trained=False))
+    trained = []
+    monkeypatch.setattr(
+        steps, "fit_rows", lambda *args, **given: trained.append(given) or plans.fit_rows(*args, **given)
+    )
+    result = augment(frame, sampling_strategy="policy", variant=wgan_gp.Config(steps=3))
+    assert len(result.synthetic) == 20 and len(trained) == 1
 
 
 def test_groups_by_column_are_not_learnt(frame):

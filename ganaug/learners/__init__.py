@@ -8,12 +8,13 @@ from ganaug.learners.kinds import default_learners, filter_learner, own_rows, pr
 from ganaug.learners.models import DEFAULT_LEARNERS, Learner, Predictions, fit_predict, own_learner, thread_cap
 from ganaug.learners.part import LeakError, Part
 from ganaug.learners.prepare import Preparation
-from ganaug.learners.teacher import FITS, INNER_FITS, INNER_FOLDS, Lesson, teach
+from ganaug.learners.teacher import FITS, FOLDS, INNER_FITS, INNER_FOLDS, Lesson, teach
 
 __all__ = [
     "DEFAULT_IMAGE_LEARNERS",
     "DEFAULT_LEARNERS",
     "FITS",
+    "FOLDS",
     "INNER_FITS",
     "INNER_FOLDS",
     "ImagePreparation",

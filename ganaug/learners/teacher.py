@@ -27,7 +27,7 @@ from ganaug.learners.models import Learner
 from ganaug.learners.scores import average_precision
 from ganaug.seeding import derive
 
-__all__ = ["FITS", "INNER_FITS", "INNER_FOLDS", "Lesson", "teach"]
+__all__ = ["FITS", "FOLDS", "INNER_FITS", "INNER_FOLDS", "Lesson", "teach"]
 
 FOLDS = 5
 INNER_FOLDS = 3
@@ -39,9 +39,9 @@ COMPONENTS = 300
 NEIGHBOURS = 15
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)
 """Inverse regularisations of the linear classifiers, of which the best one counts."""
-FITS = (len(STRENGTHS) + 5) * FOLDS
-"""Fits of one committee: its classifiers, each on so many folds."""
-INNER_FITS = (len(STRENGTHS) + 5) * INNER_FOLDS
+MEMBERS = len(STRENGTHS) + 5
+FITS, INNER_FITS = MEMBERS * FOLDS, MEMBERS * INNER_FOLDS
+"""Fits of one committee, and of one on an inner fold: its classifiers, each on so many folds."""
 NEVER = 1e-9
 """Probabilities below this one are taken for it."""
 
@@ -55,16 +55,15 @@ class Lesson(NamedTuple):
     """Log-odds of the classes by the best linear classifier alone, (m, n_classes)."""
 
 
-def library(matrix: np.ndarray, fewest: int) -> tuple[Learner, ...]:
-    """Return the unfitted classifiers, linear ones first, for rows ``(n, d)`` of which a fold has ``fewest``."""
+def library(matrix: np.ndarray, fewest: int) -> tuple[tuple[Learner, ...], tuple[Learner, ...]]:
+    """Return unfitted classifiers, linear and other ones, for rows ``(n, d)`` of which a fold has ``fewest``."""
     member = partial(Learner, strength="own")
     # A quarter of scikit-learn's SVC(gamma="scale"): smoother, with little regularisation in its stead.
     gamma = 1 / (4 * matrix.shape[1] * max(float(matrix.var()), 1e-9))
     space = Nystroem(gamma=gamma, n_components=min(COMPONENTS, max(1, len(matrix) // 2), fewest))
     trees = {"n_estimators": 50, "n_jobs": 1}
-    linear = (member(name=f"linear_{c:g}", estimator=LogisticRegression(C=c, max_iter=300)) for c in STRENGTHS)
-    return (
-        *linear,
+    linear = tuple(member(name=f"linear_{c:g}", estimator=LogisticRegression(C=c, max_iter=300)) for c in STRENGTHS)
+    return linear, (
         member(name="kernel", estimator=make_pipeline(space, LogisticRegression(C=100, max_iter=300))),
         member(
             name="network",
@@ -95,7 +94,8 @@ def teach(
     **Shape**: matrix (n, d), codes (n,), made (m, d).
     """
     folds = _folds(matrix, codes, n_classes, n_folds, derive(seed, "teacher"))
-    members = library(matrix, min(len(train) for train, _ in folds))
+    linear, others = library(matrix, min(len(train) for train, _ in folds))
+    members = (*linear, *others)
     jobs = [
         Job(
             learner=member,
@@ -117,8 +117,8 @@ def teach(
         guessed = np.concatenate([proba[: len(test)] for proba, (_, test) in zip(by_fold, folds, strict=True)])
         scores.append(average_precision(codes[judged], guessed, _rarer(codes, n_classes)))
         given.append(np.stack([proba[len(test) :] for proba, (_, test) in zip(by_fold, folds, strict=True)]))
-    best = int(np.argmax(np.nan_to_num(scores[: len(STRENGTHS)])))
-    taken = [best, *range(len(STRENGTHS), len(members))]
+    best = int(np.argmax(np.nan_to_num(scores[: len(linear)])))
+    taken = [best, *range(len(linear), len(members))]
     weights = _weights([scores[i] for i in taken])
     return Lesson(
         proba=np.tensordot(weights, np.stack([given[i].mean(axis=0) for i in taken]), 1),

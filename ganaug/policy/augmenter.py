@@ -12,6 +12,7 @@ import pyarrow as pa
 from ganaug.errors import ConfigError
 from ganaug.image_schema import ImageSchema
 from ganaug.learners import (
+    FOLDS,
     INNER_FOLDS,
     ImagePreparation,
     Part,
@@ -33,7 +34,6 @@ from ganaug.seeding import derive, numpy_rng
 from ganaug.transforms import DEFAULT_TRANSFORMS, transform_images
 
 __all__ = ["GanAugmenter", "Policy", "candidate_trainings", "draw_candidate", "variant_for"]
-
 
 INNER_ROWS = 3_000
 """Relabelled rows at most on an inner fold, unless there are more real ones."""
@@ -138,7 +138,7 @@ def draw_candidate(
     seed: int,
     preparation: Preparation | ImagePreparation | None = None,
     runner: Runner | None = None,
-    **committee: Any,
+    n_folds: int = FOLDS,
 ) -> pa.Table:
     """Draw the synthetic rows of a candidate for the real rows ``table`` that ``generator`` was fitted on.
 
@@ -151,7 +151,7 @@ def draw_candidate(
         seed: of the rows and of the filter.
         preparation: features fitted on ``table``; None: fit them where the filter needs them.
         runner: runs the fits of the committee that labels rows.
-        committee: further options of `ganaug.learners.teach`.
+        n_folds: of that committee.
     """
     from ganaug.sampling import draw
 
@@ -165,7 +165,7 @@ def draw_candidate(
     if candidate.times:
         fitted = prepare(table, schema) if preparation is None else preparation
         rows = draw(generator, counts, seed=seed)
-        options = {"seed": seed, "runner": runner, **committee}
+        options = {"seed": seed, "runner": runner, "n_folds": n_folds}
         return _relabelled(rows, candidate, table, codes, counts, fitted, schema, **options)
 
     def judge(rows: pa.Table) -> np.ndarray:
@@ -206,14 +206,15 @@ def _relabelled(
     schema: TableSchema | ImageSchema,
     *,
     seed: int,
-    **committee: Any,
+    runner: Runner | None,
+    n_folds: int,
 ) -> pa.Table:
     """Move the ``rows`` drawn a little, and give them the classes that a committee fitted on ``real`` would."""
     if isinstance(preparation, Preparation):
         rows = preparation.jitter(rows, candidate.jitter, numpy_rng(seed, "jitter"), swap=candidate.swap)
     made = preparation.transform(rows)
     known, seed_of = preparation.transform(real), derive(seed, "teacher")
-    lesson = teach(known, codes, made, n_classes=schema.n_classes, seed=seed_of, **committee)
+    lesson = teach(known, codes, made, n_classes=schema.n_classes, seed=seed_of, n_folds=n_folds, runner=runner)
     labels = relabel(lesson.proba, counts, seed=seed, linear=lesson.linear, matrix=made)
     return with_codes(rows, labels, schema)
 

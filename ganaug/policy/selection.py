@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 from ganaug.data import row_hashes
 from ganaug.errors import DataError
 from ganaug.image_schema import ImageSchema
-from ganaug.learners import Job, Part, Runner, default_learners, labels_of, own_learner
+from ganaug.learners import Job, Learner, Part, Runner, default_learners, labels_of, own_learner
 from ganaug.learners.folds import TooFewRowsError, make_folds
 from ganaug.learners.scoring import Scoring
 from ganaug.policy.augmenter import Policy, candidate_trainings
@@ -77,23 +78,12 @@ def select(
     except DataError as error:
         reason = f"the generator of a fold cannot be trained: {error}"
         return nothing(policy.candidates, float("nan"), float("nan"), reason)
-    shape = (len(policy.candidates), len(parts), len(learners))
-    fits = int(np.prod(shape)) + len(parts) * sum(candidate.inner_fits for candidate in policy.candidates)
+    fits = len(parts) * sum(len(learners) + candidate.inner_fits for candidate in policy.candidates)
     runner = Runner(fits, n_jobs=n_jobs, progress=progress, work="choosing")
-    scores = np.zeros(shape)
-    numbers = range(len(parts))
+    told = list(zip(parts, generators, seeds, [derive(seed, "classifier", i) for i in range(len(parts))], strict=True))
     # The fits of all folds share the workers better than those of one; the rows of images would fill the memory.
-    for batch in ([i] for i in numbers) if isinstance(schema, ImageSchema) else [numbers]:
-        jobs = [
-            Job.of(parts[i], learner, training, derive(seed, "classifier", i))
-            for i in batch
-            for training in candidate_trainings(policy, generators[i], parts[i], seeds[i], runner=runner)
-            for learner in learners
-        ]
-        outcomes = iter(runner.run(jobs))
-        for i in batch:
-            found = [rule.score(parts[i].held_codes, next(outcomes).proba) for _ in range(shape[0] * shape[2])]
-            scores[:, i] = np.reshape(found, (shape[0], shape[2]))
+    batches = [[fold] for fold in told] if isinstance(schema, ImageSchema) else [told]
+    scores = np.concatenate([_scores(batch, policy, learners, rule, runner) for batch in batches], axis=1)
     ratio = float(np.mean([len(test) / len(train) for train, test in folds.splits]))
     return choose(
         scores,
@@ -102,3 +92,25 @@ def select(
         error_rate=policy.error_rate,
         confidence=policy.confidence,
     )
+
+
+def _scores(
+    folds: Sequence[tuple[Part, Any, int, int]],
+    policy: Policy,
+    learners: Sequence[Learner],
+    rule: Scoring,
+    runner: Runner,
+) -> np.ndarray:
+    """Return the scores of ``folds``: part, generator, seed of its rows, seed of the classifiers.
+
+    **Shape**: -> (candidates, folds, learners).
+    """
+    jobs = [
+        (part, Job.of(part, learner, training, judging))
+        for part, generator, drawing, judging in folds
+        for training in candidate_trainings(policy, generator, part, drawing, runner=runner)
+        for learner in learners
+    ]
+    outcomes = runner.run([job for _, job in jobs])
+    found = [rule.score(part.held_codes, o.proba) for (part, _), o in zip(jobs, outcomes, strict=True)]
+    return np.reshape(found, (len(folds), len(policy.candidates), len(learners))).swapaxes(0, 1)

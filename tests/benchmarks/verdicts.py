@@ -92,7 +92,7 @@ def measure(rows: TableData, draw: int, settings: Settings) -> tuple[pd.DataFram
     checked = time.perf_counter() - started
     plan = plan_by_policy(own, variant=settings.variant, seed=seed, **fixed)
     synthesizer = fit_rows(own, variant=settings.variant, seed=seed, device="cpu", planned=plan) if plan.total else None
-    made = draw_rows(synthesizer, plan, own, seed=derive(seed, "rows"))
+    made = draw_rows(synthesizer, plan, own, seed=derive(seed, "rows"), n_jobs=1)
     part = Part(rows.table, rows.schema, train, test)
     rule, records = Scoring.make(None, part.codes, labels_of(rows.schema)), []
     for arm, training in ((NOTHING, part.plain()), (POLICY, part.with_table(made) if len(made) else part.plain())):

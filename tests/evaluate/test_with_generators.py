@@ -5,7 +5,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ganaug.data import read_table
 from ganaug.evaluate import measure_effect
-from ganaug.policy import Candidate, Policy, select
+from ganaug.policy import CANDIDATES, Candidate, Policy, select
 from ganaug.variants import anchored, wgan_gp
 from tests.evaluate.test_effect import QUICK, arm, table
 
@@ -25,13 +25,16 @@ def test_both_variants_are_judged_and_give_the_same_bits_again(config):
     assert arm(first, "policy")["seconds"] > arm(first, "nothing")["seconds"]
 
 
-def test_the_policy_chooses_with_our_own_generator():
+@pytest.mark.parametrize("candidates", [(Candidate(), Candidate(ratio=0.1)), CANDIDATES], ids=["amount", "default"])
+def test_the_policy_chooses_with_our_own_generator(candidates):
     rows = read_table(table(80), target="y", id_columns=[])
     options = {"seed": 0, "estimator": LogisticRegression(), "n_jobs": 1}
-    policy = Policy(variant=anchored.Config(steps=5), candidates=(Candidate(), Candidate(ratio=0.1)))
+    policy = Policy(variant=anchored.Config(steps=5), candidates=candidates)
     first, again = (select(rows.table, rows.schema, policy=policy, **options) for _ in range(2))
     assert first == again
-    assert first.candidate in policy.candidates and first.margin > 0
+    assert first.candidate in policy.candidates and first.standard_error > 0
+    if candidates[1].deviation is None:
+        assert first.margin > 0, "of what nothing is known beforehand a gain has to be seen"
 
 
 def test_a_generator_that_needs_more_rows_is_no_crash():
