@@ -117,7 +117,7 @@ class Candidate:
 
 CANDIDATES: tuple[Candidate, ...] = (
     Candidate(),
-    Candidate(times=10, jitter=0.5, swap=0.2, trained=False, expected=0.02, deviation=0.03),
+    Candidate(times=10, jitter=0.25, swap=0.2, trained=False, expected=0.02, deviation=0.03),
 )
 """Nothing first. Relabelled rows gain nothing by a generator's training, which would cost as much as all the rest. What
 was expected of each, and what else was tried, is in tests/benchmarks/EFFECT.md."""
