@@ -64,10 +64,23 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "between 0 and 1 and label -> rows of the class wanted mean what they do in imbalanced-learn.",
         "policy",
     )
-    variant: Literal["auto", "anchored", "wgan_gp", "anchored_image", "r3gan"] = _field(
+    variant: Literal[
+        "auto",
+        "anchored",
+        "anchored_image",
+        "cgan",
+        "dcgan",
+        "hinge",
+        "lsgan",
+        "r3gan",
+        "sagan",
+        "vanilla",
+        "wgan",
+        "wgan_gp",
+    ] = _field(
         7,
-        "Which generator: 'anchored' or 'wgan_gp' for tables, 'anchored_image' or 'r3gan' for images. The artefacts of "
-        "'wgan_gp' and 'r3gan' keep no training row.",
+        "Which generator; auto: 'anchored' for tables, 'anchored_image' for images. `ganaug variants` lists them all, "
+        "with what each is for.",
         "auto",
     )
     check: Literal["auto", "none", "quick", "thorough"] = _field(

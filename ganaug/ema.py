@@ -31,3 +31,5 @@ class Average:
         averaged: list[torch.Tensor] = list(self.network.parameters())
         current: list[torch.Tensor] = list(self._source.parameters())
         torch._foreach_lerp_(averaged, current, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
+        for kept, now in zip(self.network.buffers(), self._source.buffers(), strict=True):
+            kept.copy_(now)  # not weights: how far a network has grown, say

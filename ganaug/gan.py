@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ganaug.encode import Encoded, ImageEncoder, TableEncoder
 
 __all__ = [
+    "About",
     "Adam",
     "Draw",
     "Emitted",
@@ -30,6 +31,18 @@ __all__ = [
 ]
 
 Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a person wants to know of a variant before choosing it."""
+
+    summary: str
+    """One sentence."""
+    source: str
+    """The paper: authors, year and arXiv number."""
+    when: str
+    """When to choose it rather than another."""
 
 
 class RealRows(Protocol):
@@ -168,11 +181,14 @@ class Phase:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A stretch of training. ``enter(networks)`` changes the networks (growing, fading in) before its first step."""
+    """A stretch of training. ``enter(networks)`` changes the networks (growing) before its first step."""
 
     steps: int
     batch: int
     enter: Callable[[nn.ModuleDict], None] | None = None
+    during: Callable[[nn.ModuleDict, float], None] | None = None
+    """``during(networks, share)`` before each of its steps (fading in), ``share`` of the stage being done. It may
+    depend on ``share`` alone."""
 
 
 @dataclass(kw_only=True)
@@ -189,6 +205,9 @@ class Gan:
     """``(networks, inputs, y) -> (M, B, *)`` in the discriminator's view, for monitors."""
     emit: Callable[[nn.ModuleDict, Tensors, Tensor], Any]
     """``(networks, inputs, y) ->`` what the encoder decodes, for sampling."""
+    critic: Callable[[nn.ModuleDict, Tensor, Tensor], Tensor] | None = None
+    """``(networks, x (M, B, *), y (M, B)) -> (M, B)``: how real rows in the discriminator's view seem to it, the more
+    the larger; for monitors. None where it does not judge single rows."""
     half_life: float = 100.0
     """Half-life of the averaged weights, in steps."""
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """The adversarial game of image GANs that variants share: a discriminator with adaptive augmentation, and its phases.
 
-Relativistic pairing loss with lazy R1 and R2 (R3GAN, Huang et al. 2024, arXiv 2501.05441, eqs. 2 and 5); what the
-discriminator sees is augmented (see `ganaug.diffaugment`).
+What the discriminator sees is augmented (see `ganaug.diffaugment`). If nothing else is said, the relativistic pairing
+loss with lazy R1 and R2 (R3GAN, Huang et al. 2024, arXiv 2501.05441, eqs. 2 and 5).
 
 Shape legend: M members, B images of a batch, C channels, H and W pixels.
 """
@@ -16,21 +16,26 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ganaug import diffaugment, losses, penalties
+from ganaug import diffaugment, losses
 from ganaug.encode import ImageLayout
 from ganaug.gan import Adam, Draw, EmittedImages, Gan, Penalty, Phase, Source, Stage, Tensors
 from ganaug.nets import initialise
 from ganaug.nets.images import ImageCritic, Kind, Precision, levels_of
+from ganaug.penalties import squared_gradient
 
 __all__ = [
     "GameConfig",
+    "ImageConfig",
     "ImageDiscriminator",
+    "adversarial_phases",
     "compose",
+    "conv_critic",
     "emit",
     "generate",
+    "lazy_gradients",
+    "play",
     "precision_for",
     "preset_for",
-    "relativistic_phases",
     "settle",
 ]
 
@@ -42,8 +47,8 @@ LARGE = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class GameConfig:
-    """Settings that the image variants of this game share."""
+class ImageConfig:
+    """Settings that image variants share."""
 
     batch: int = 64
     """Images of a step, classes drawn in proportion to the root of their number."""
@@ -59,16 +64,22 @@ class GameConfig:
     """Of both networks."""
     final_share: float = 1.0
     """Share of the learning rate that is left at the last step; it falls as a half cosine."""
-    gamma: float = 1.0
-    """Weight of R1 and R2."""
-    penalty_interval: int = 8
-    """Steps between two penalties (lazy regularisation, Karras et al. 2019, arXiv 1912.04958)."""
     translation: float = 0.125
     """Largest move of what the discriminator sees, as a share of the image."""
     hole: float = 0.0
     """Side of the hole cut into what the discriminator sees, as a share of the image."""
     half_life: float = 50.0
     """Half-life of the averaged weights, in steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GameConfig(ImageConfig):
+    """Settings that the variants of the relativistic game share."""
+
+    gamma: float = 1.0
+    """Weight of R1 and R2."""
+    penalty_interval: int = 8
+    """Steps between two penalties (lazy regularisation, Karras et al. 2019, arXiv 1912.04958)."""
 
 
 def preset_for(preset: Preset, layout: ImageLayout, device: torch.device) -> Kind:
@@ -89,7 +100,7 @@ def precision_for(precision: AutoPrecision, device: torch.device) -> Precision:
     return "bfloat16" if device.type == "cuda" else "float32"
 
 
-C = TypeVar("C", bound=GameConfig)
+C = TypeVar("C", bound=ImageConfig)
 
 
 def settle(config: C, layout: ImageLayout, device: torch.device) -> C:
@@ -99,36 +110,11 @@ def settle(config: C, layout: ImageLayout, device: torch.device) -> C:
 
 
 class ImageDiscriminator(nn.Module):
-    """What is judged and the classes ``y (M, B)`` -> logits ``(M, B)``; it holds the strength of its augmentation.
+    """A critic ``(x (M, B, C, H, W), y (M, B)) -> (M, B)`` and the strength of the augmentation of what it sees."""
 
-    ``stacked`` images are judged together, channel on channel.
-    """
-
-    def __init__(
-        self,
-        layout: ImageLayout,
-        *,
-        members: int,
-        n_classes: int,
-        channels: int,
-        kind: Kind,
-        translation: float,
-        hole: float,
-        stacked: int = 1,
-        precision: Precision = "float32",
-    ) -> None:
+    def __init__(self, critic: nn.Module, *, members: int, translation: float, hole: float) -> None:
         super().__init__()
-        self.critic = ImageCritic(
-            members,
-            stacked * layout.channels,
-            n_classes=n_classes,
-            height=layout.height,
-            width=layout.width,
-            channels=channels,
-            levels=levels_of(layout.height, layout.width),
-            kind=kind,
-            precision=precision,
-        )
+        self.critic = critic
         self.strength = diffaugment.Strength(members)
         self.translation, self.hole = translation, hole
 
@@ -155,24 +141,32 @@ Judged = Callable[[Draw, Tensor], tuple[Tensor, Tensor]]
 """``(draw, generated) -> (real, fake)``: what is shown to the discriminator as real and as fake."""
 
 
-def relativistic_phases(
+def adversarial_phases(
     *,
     adam: Adam,
-    gamma: float,
-    interval: int,
+    objective: losses.Objective = losses.RELATIVISTIC,
+    penalties: Sequence[Penalty] = (),
     judged: Judged | None = None,
     counts: Callable[[Draw], Tensor] | None = None,
+    repeats: int = 1,
+    after: Callable[[nn.ModuleDict], None] | None = None,
 ) -> tuple[Phase, Phase]:
     """Return the two phases of a game between the networks "generator" and "discriminator".
 
     Parameters
     ----------
-    gamma, interval
-        Weight of R1 and R2, and the steps between two times that they are taken.
+    objective
+        What they minimise.
+    penalties
+        Of the discriminator; ``draw.cache`` holds what it was shown as "real" and "fake".
     judged
         What is shown; by default the real and the generated images themselves.
     counts
         Which rows the discriminator learns from ``(M, B)``; by default all.
+    repeats
+        Steps of the discriminator for each of the generator.
+    after
+        What is done to the networks after each of these.
     """
     shown = _plain if judged is None else judged
 
@@ -188,43 +182,75 @@ def relativistic_phases(
             draw.cache["real"], draw.cache["fake"] = views(networks, draw)
         of_real, of_fake = (discriminator(draw.cache[name], draw.y) for name in ("real", "fake"))
         draw.cache["logits"] = torch.stack([of_real, of_fake]).detach()
-        loss = losses.relativistic_discriminator(of_real, of_fake)
+        loss = objective.discriminator(of_real, of_fake)
         return loss if counts is None else torch.where(counts(draw), loss, 0.0)
 
     def adapt(networks: nn.ModuleDict, parts: Sequence[Draw]) -> None:
         discriminator: Any = networks["discriminator"]
         discriminator.strength.update(*torch.cat([part.cache["logits"] for part in parts], dim=2))
+        if after is not None:
+            after(networks)
 
     def generator_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
         discriminator = networks["discriminator"]
         real, fake = views(networks, draw)
         with torch.no_grad():
             of_real = discriminator(real, draw.y)
-        return losses.relativistic_generator(of_real, discriminator(fake, draw.y))
+        return objective.generator(of_real, discriminator(fake, draw.y))
 
-    lazy = [Penalty(name=n, term=partial(_penalty, of=of), weight=gamma, interval=interval) for n, of in _PENALISED]
     return (
         Phase(
             name="discriminator",
             moves=("discriminator",),
             loss=discriminator_loss,
             optimiser=adam,
-            penalties=tuple(lazy),
+            penalties=tuple(penalties),
+            repeats=repeats,
             after=adapt,
         ),
         Phase(name="generator", moves=("generator",), loss=generator_loss, optimiser=adam),
     )
 
 
-_PENALISED = (("r1", "real"), ("r2", "fake"))
+_SHOWN = (("r1", "real"), ("r2", "fake"))
 
 
 def _plain(draw: Draw, fake: Tensor) -> tuple[Tensor, Tensor]:
     return draw.real, fake
 
 
-def _penalty(networks: nn.ModuleDict, draw: Draw, *, of: str) -> Tensor:
-    return penalties.squared_gradient(lambda x: networks["discriminator"](x, draw.y), draw.cache[of])
+def lazy_gradients(*, weight: float, interval: int, of: Sequence[str] = ("r1", "r2")) -> tuple[Penalty, ...]:
+    """Return R1, on what is shown as real, and R2, on what is shown as generated, taken every ``interval`` steps."""
+    lazy = {"weight": weight, "interval": interval}
+    return tuple(Penalty(name=n, term=partial(_squared_gradient, of=shown), **lazy) for n, shown in _SHOWN if n in of)
+
+
+def _squared_gradient(networks: nn.ModuleDict, draw: Draw, *, of: str) -> Tensor:
+    return squared_gradient(lambda x: networks["discriminator"](x, draw.y), draw.cache[of])
+
+
+def conv_critic(
+    config: ImageConfig,
+    layout: ImageLayout,
+    *,
+    members: int,
+    n_classes: int,
+    stacked: int = 1,
+    attention: Callable[..., nn.Module] | None = None,
+) -> ImageCritic:
+    """Return a convolutional critic with a projection on the class, of ``stacked`` images, channel on channel."""
+    return ImageCritic(
+        members,
+        stacked * layout.channels,
+        n_classes=n_classes,
+        height=layout.height,
+        width=layout.width,
+        channels=config.channels,
+        levels=levels_of(layout.height, layout.width),
+        kind=preset_for(config.preset, layout, CPU),
+        precision=precision_for(config.precision, CPU),
+        attention=attention,
+    )
 
 
 def compose(
@@ -240,30 +266,43 @@ def compose(
     judged: Judged | None = None,
     counts: Callable[[Draw], Tensor] | None = None,
 ) -> Gan:
-    """Set ``generator`` against a discriminator of ``stacked`` images; see `relativistic_phases` for the rest."""
-    discriminator = ImageDiscriminator(
-        layout,
-        members=len(seeds),
-        n_classes=n_classes,
-        stacked=stacked,
-        channels=config.channels,
-        kind=preset_for(config.preset, layout, CPU),
-        precision=precision_for(config.precision, CPU),
-        translation=config.translation,
-        hole=config.hole,
-    )
-    networks = nn.ModuleDict({"generator": generator, "discriminator": discriminator})
+    """Set ``generator`` against a discriminator of ``stacked`` images, relativistically; see `adversarial_phases`."""
+    critic = conv_critic(config, layout, members=len(seeds), n_classes=n_classes, stacked=stacked)
+    gradients = lazy_gradients(weight=config.gamma, interval=config.penalty_interval)
+    adam = Adam(learning_rate=config.learning_rate, betas=(0.0, 0.9), final_share=config.final_share)
+    phases = adversarial_phases(adam=adam, penalties=gradients, judged=judged, counts=counts)
+    return play(config, generator, critic, source, phases, steps=steps, seeds=seeds, alone=stacked == 1)
+
+
+def play(
+    config: ImageConfig,
+    generator: nn.Module,
+    critic: nn.Module,
+    source: Source,
+    phases: tuple[Phase, ...],
+    *,
+    steps: int,
+    seeds: Sequence[int],
+    batch: int | None = None,
+    alone: bool = True,
+) -> Gan:
+    """Initialise both networks, and let them play ``phases``; ``alone``: the critic judges single images."""
+    options = {"members": len(seeds), "translation": config.translation, "hole": config.hole}
+    networks = nn.ModuleDict({"generator": generator, "discriminator": ImageDiscriminator(critic, **options)})
     for name, network in networks.items():
         initialise(network, seeds, name)
-    adam = Adam(learning_rate=config.learning_rate, betas=(0.0, 0.9), final_share=config.final_share)
-    weight = {"gamma": config.gamma, "interval": config.penalty_interval}
     return Gan(
         networks=networks,
         source=source,
-        phases=relativistic_phases(adam=adam, **weight, judged=judged, counts=counts),
-        stages=(Stage(steps=steps, batch=config.batch),),
+        phases=phases,
+        stages=(Stage(steps=steps, batch=config.batch if batch is None else batch),),
         averaged=("generator",),
         generate=generate,
         emit=emit,
+        critic=_judge if alone else None,
         half_life=config.half_life,
     )
+
+
+def _judge(networks: nn.ModuleDict, x: Tensor, y: Tensor) -> Tensor:
+    return networks["discriminator"](x, y)

@@ -213,6 +213,8 @@ def _schedule(gan: Gan, state: _State) -> Iterator[tuple[int, Stage]]:
         if k >= state.entered:
             state.enter(stage)
         for step in range(max(begin, first), end):
+            if stage.during is not None:
+                stage.during(gan.networks, (step - begin) / stage.steps)
             yield step, stage
         begin = end
 

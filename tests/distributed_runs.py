@@ -34,7 +34,7 @@ MATCHED = ("anchored", "anchored_image", "r3gan")
 def parts(name: str, *, seeds: tuple[int, ...] = (3,)) -> tuple[Gan, Any]:
     """Return the untrained GAN of a variant, and the rows that it is trained on."""
     module, config = variants.get(name), CONFIGS[name]
-    if module.MODALITY == "images":
+    if "images" in module.MODALITIES:
         kind, data = images, image_data(*digits({0: 20, 1: 9, 2: 4}))
     else:
         rng = np.random.default_rng(0)

@@ -13,7 +13,7 @@ Shape legend: M members, B images of a batch, C channels, H and W pixels, F feat
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -123,6 +123,7 @@ class Encoder(nn.Module):
         levels: int,
         kind: Kind,
         precision: Precision = "float32",
+        attention: Callable[..., nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.precision: Precision = precision
@@ -133,14 +134,19 @@ class Encoder(nn.Module):
         first = n_in if self.stem is None else channels
         pairs = zip((first, *self.widths[:-1]), self.widths, strict=True)
         self.down = nn.ModuleList(_Resize(members, a, b, kind=kind, up=False) for a, b in pairs)
+        # On the finest map that is small enough, as in SAGAN.
+        at = min(levels - 1, max(0, levels - 2))
+        self.attends, self.attention = at, None if attention is None else attention(members, self.widths[at])
 
     def forward(self, x: Tensor) -> list[Tensor]:
         h = fit_size(x, *self.size)
         maps = []
         with autocast(self, x, self.precision):
             h = h if self.stem is None else self.stem(h)
-            for down in self.down:
-                maps.append(h := down(h))
+            for i, down in enumerate(self.down):
+                h = down(h)
+                h = self.attention(h) if self.attention is not None and i == self.attends else h
+                maps.append(h)
         return [m.to(x.dtype) for m in maps]
 
 
@@ -165,6 +171,7 @@ class Decoder(nn.Module):
         beside: Sequence[int] = (),
         zero: bool = False,
         precision: Precision = "float32",
+        attention: Callable[..., nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.precision: Precision = precision
@@ -174,12 +181,16 @@ class Decoder(nn.Module):
         pairs = zip((n_in, *widths[:-1]), widths, extra, strict=True)
         self.up = nn.ModuleList(_Resize(members, a + more, b, kind=kind, up=True) for a, b, more in pairs)
         self.out = MemberConv2d(members, channels, n_out, zero=zero)
+        # Before the map is doubled to the image's own size.
+        self.attends = max(0, levels - 2)
+        self.attention = None if attention is None else attention(members, widths[self.attends])
 
     def forward(self, h: Tensor, maps: Sequence[Tensor] = ()) -> Tensor:
         dtype = h.dtype
         with autocast(self, h, self.precision):
             for i, up in enumerate(self.up):
                 h = up(torch.cat([h, maps[-1 - i].to(h.dtype)], dim=2) if maps and i else h)
+                h = self.attention(h) if self.attention is not None and i == self.attends else h
             h = self.out(h)
         return fit_size(h.to(dtype), *self.size)
 
@@ -206,10 +217,11 @@ class ImageCritic(nn.Module):
         kind: Kind,
         features: int = 128,
         precision: Precision = "float32",
+        attention: Callable[..., nn.Module] | None = None,
     ) -> None:
         super().__init__()
         size = {"height": height, "width": width}
-        kinds: dict[str, Any] = {"kind": kind, "precision": precision}
+        kinds: dict[str, Any] = {"kind": kind, "precision": precision, "attention": attention}
         self.encoder = Encoder(members, n_in, channels=channels, levels=levels, **size, **kinds)
         h, w = coarse_size(height, width, levels)
         self.join = MemberLinear(members, self.encoder.widths[-1] * h * w, features)

@@ -1,8 +1,10 @@
 """The GAN variants, one file each; a file's name is the variant's name.
 
-A variant is a module with a frozen ``Config``, ``KEEPS_ROWS`` (whether its artefact holds training rows), ``MODALITY``
-(what it makes: "tables" or "images"), ``make_source``, ``stored_source`` and ``build``: see `Variant`. One whose
-settings depend on the size of the data or on the device offers ``settle(config, layout, device)`` too.
+A variant is a module with a frozen ``Config``, ``ABOUT`` (for people), ``KEEPS_ROWS`` (whether its artefact holds
+training rows), ``MODALITIES`` (what it makes: "tables", "images"), ``make_source``, ``stored_source`` and ``build``:
+see `Variant`. One whose settings depend on the size of the data or on the device offers ``settle(config, layout,
+device)`` too; one whose generators start from rows of the class, so that they draw without having learnt, says
+``STARTS_FROM_ROWS = True``; one that adds no rows and changes given ones instead says ``ADDS_ROWS = False``.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from ganaug.errors import ConfigError
-from ganaug.gan import Gan, Source
+from ganaug.gan import About, Gan, Source
 
 __all__ = [
     "DEFAULTS",
@@ -37,8 +39,9 @@ DEFAULTS = {"tables": "anchored", "images": "anchored_image"}
 class Variant(Protocol):
     """What a variant's module offers."""
 
+    ABOUT: About
     KEEPS_ROWS: bool
-    MODALITY: str
+    MODALITIES: tuple[str, ...]
     Config: type
 
     def make_source(
@@ -65,11 +68,11 @@ class Variant(Protocol):
 def names(modality: str | None = None) -> tuple[str, ...]:
     """Return the names of all variants, or of those for "tables" or "images".
 
-    >>> names("tables")
-    ('anchored', 'wgan_gp')
+    >>> "anchored" in names("tables"), "anchored" in names("images")
+    (True, False)
     """
     found = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(name for name in found if modality is None or modality == _module(name).MODALITY)
+    return tuple(name for name in found if modality is None or modality in _module(name).MODALITIES)
 
 
 def _module(name: str) -> Variant:
@@ -98,9 +101,9 @@ def resolve(variant: Any, modality: str | None = None) -> tuple[str, Any]:
         There is no such variant, or it does not make ``modality`` ("tables", "images"; None: not looked at).
     """
     name, config = _resolve(variant, modality)
-    if modality is not None and modality != get(name).MODALITY:
+    if modality is not None and modality not in get(name).MODALITIES:
         raise ConfigError(
-            f"variant {name!r} makes {get(name).MODALITY}, and the data are {modality}; "
+            f"variant {name!r} makes {get(name).MODALITIES[0]}, and the data are {modality}; "
             f"for these there are: auto, {', '.join(names(modality))}"
         )
     return name, config
@@ -124,7 +127,7 @@ def untrained(variant: Any, modality: str) -> Any:
     Others have to learn before they draw anything: of these the config is returned as it is.
     """
     name, config = resolve(variant, modality)
-    return replace(config, steps=0) if get(name).KEEPS_ROWS else config
+    return replace(config, steps=0) if getattr(get(name), "STARTS_FROM_ROWS", False) else config
 
 
 def settle(name: str, config: Any, layout: Any, device: Any) -> Any:

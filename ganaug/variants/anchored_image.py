@@ -21,18 +21,34 @@ from torch.nn import functional as F
 from ganaug import image_game
 from ganaug.data.image_rows import ImageMember
 from ganaug.encode import ImageLayout
-from ganaug.gan import Draw, Gan, Tensors
+from ganaug.gan import About, Draw, Gan, Tensors
 from ganaug.image_game import GameConfig, compose, precision_for, preset_for
 from ganaug.image_sources import ImageAnchors
 from ganaug.nets import MemberEmbedding, MemberLinear
 from ganaug.nets.conv import MemberConv2d
 from ganaug.nets.images import Decoder, Encoder, coarse_size, levels_of, widths_of
 
-__all__ = ["KEEPS_ROWS", "MODALITY", "Config", "build", "make_source", "settle", "stored_source"]
+__all__ = [
+    "ABOUT",
+    "KEEPS_ROWS",
+    "MODALITIES",
+    "STARTS_FROM_ROWS",
+    "Config",
+    "build",
+    "make_source",
+    "settle",
+    "stored_source",
+]
 
+ABOUT = About(
+    summary="Bends and repaints a real image of the class, as images of other classes differ from each other.",
+    source="this project; pairs as in DAGAN (Antoniou et al. 2017, arXiv 1711.04340)",
+    when="The default for images: a few dozen of the rare class.",
+)
 KEEPS_ROWS = True
 """The artefact holds training images."""
-MODALITY = "images"
+MODALITIES = ("images",)
+STARTS_FROM_ROWS = True
 
 SLOPE = 0.2
 SMALL = 16

@@ -14,22 +14,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ganaug.data.image_rows import ImageMember
 from ganaug.encode import ImageLayout
-from ganaug.gan import Gan, Tensors
+from ganaug.gan import About, Gan
 from ganaug.image_game import GameConfig, compose, precision_for, preset_for, settle
 from ganaug.image_sources import LatentSource
-from ganaug.nets import MemberEmbedding, MemberLinear
-from ganaug.nets.images import Decoder, coarse_size, levels_of, widths_of
+from ganaug.nets.pictures import ConvGenerator
 
-__all__ = ["KEEPS_ROWS", "MODALITY", "Config", "build", "make_source", "settle", "stored_source"]
+__all__ = ["ABOUT", "KEEPS_ROWS", "MODALITIES", "Config", "build", "make_source", "settle", "stored_source"]
 
+ABOUT = About(
+    summary="Draws images from noise with a relativistic loss and two gradient penalties.",
+    source="Huang et al. 2024, arXiv 2501.05441",
+    when="Thousands of images, a graphics card, or no training image may be kept.",
+)
 KEEPS_ROWS = False
 """The artefact holds no training image."""
-MODALITY = "images"
+MODALITIES = ("images",)
 
 CPU = torch.device("cpu")
 
@@ -64,35 +66,17 @@ def stored_source(config: Config, layout: ImageLayout, arrays: Mapping[str, np.n
     return LatentSource(config.noise)
 
 
-class _Generator(nn.Module):
-    """Noise ``z (M, B, noise)`` and classes ``y (M, B)`` -> images ``(M, B, C, H, W)`` in (-1, 1)."""
-
-    def __init__(self, config: Config, layout: ImageLayout, *, members: int, n_classes: int) -> None:
-        super().__init__()
-        levels = levels_of(layout.height, layout.width)
-        self.coarse = coarse_size(layout.height, layout.width, levels)
-        self.deep = 2 * widths_of(config.channels, levels)[-1]
-        self.embedding = MemberEmbedding(members, n_classes, config.embedding)
-        self.enter = MemberLinear(members, config.noise + config.embedding, self.deep * self.coarse[0] * self.coarse[1])
-        self.decoder = Decoder(
-            members,
-            self.deep,
-            layout.channels,
-            height=layout.height,
-            width=layout.width,
-            channels=config.channels,
-            levels=levels,
-            kind=preset_for(config.preset, layout, CPU),
-            precision=precision_for(config.precision, CPU),
-        )
-
-    def forward(self, inputs: Tensors, y: Tensor) -> Tensor:
-        h = F.leaky_relu(self.enter(torch.cat([inputs["z"], self.embedding(y)], dim=-1)), 0.2)
-        return self.decoder(h.unflatten(-1, (self.deep, *self.coarse))).tanh()
-
-
 def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classes: int, seeds: Sequence[int]) -> Gan:
     """Compose the GAN of ``len(seeds)`` members."""
-    generator = _Generator(config, layout, members=len(seeds), n_classes=n_classes)
+    generator = ConvGenerator(
+        len(seeds),
+        (layout.channels, layout.height, layout.width),
+        noise=config.noise,
+        embedding=config.embedding,
+        n_classes=n_classes,
+        channels=config.channels,
+        kind=preset_for(config.preset, layout, CPU),
+        precision=precision_for(config.precision, CPU),
+    )
     shape: dict[str, Any] = {"steps": config.steps, "n_classes": n_classes, "seeds": seeds}
     return compose(config, generator, layout, source, **shape)

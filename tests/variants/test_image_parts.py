@@ -21,7 +21,10 @@ COUNTS = {0: 30, 1: 12, 7: 5}
 
 
 def tiny(name: str, **more: Any) -> Any:
-    return variants.get(name).Config(**{"steps": 12, "batch": 8, "channels": 8, "penalty_interval": 2, **more})
+    config = variants.get(name).Config
+    known = {field.name for field in fields(config)}
+    wanted = {"steps": 12, "batch": 8, "channels": 8, "width": 16, "penalty_interval": 2, **more}
+    return config(**{key: value for key, value in wanted.items() if key in known})
 
 
 def parts(name: str, config: Any, data: Any, *, seeds: tuple[int, ...] = (0,)) -> tuple[Gan, ImageRows]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,10 @@ COUNTS = {0: 30, 1: 12, 7: 5}
 
 
 def tiny(name: str, **more: Any) -> Any:
-    return variants.get(name).Config(**{"steps": 12, "batch": 8, "channels": 8, "penalty_interval": 2, **more})
+    config = variants.get(name).Config
+    known = {field.name for field in fields(config)}
+    wanted = {"steps": 12, "batch": 8, "channels": 8, "width": 16, "penalty_interval": 2, **more}
+    return config(**{key: value for key, value in wanted.items() if key in known})
 
 
 def fit(name: str, *, seed: int = 0, counts: dict[int, int] = COUNTS, **more: Any) -> Synthesizer:

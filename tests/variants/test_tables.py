@@ -161,7 +161,7 @@ def test_the_gradient_penalty_of_wgan_gp_pulls_the_critics_slope_to_one() -> Non
 
 
 def test_unknown_variants_and_options_list_the_known_ones() -> None:
-    known = "anchored, anchored_image, r3gan, wgan_gp"
+    known = ", ".join(variants.names())
     with pytest.raises(ConfigError, match=f"unknown variant 'gan2'; known are: auto, {known}"):
         variants.get("gan2")
     with pytest.raises(ConfigError, match=r"variant 'anchored' has no option speed; it has: .*batch.*reach"):
