@@ -76,7 +76,7 @@ Variant = Annotated[
     typer.Option(
         metavar="NAME",
         help="The generator. Tables: anchored, or wgan_gp, which keeps no training row. Images: anchored_image, or "
-        "r3gan, which keeps no training image.",
+        "r3gan, which keeps no training image; `ganaug variants` lists all.",
     ),
 ]
 IdColumns = Annotated[
