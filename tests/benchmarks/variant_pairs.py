@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
+from PIL import Image
 from torch import nn
 
 from ganaug import Synthesizer, variants
@@ -30,13 +31,25 @@ from ganaug.evaluate.sides import MIN_ROWS, Beside, Sides, copies, manifold
 from ganaug.fitting import fit
 from ganaug.metrics import class_score, frechet_distance, kernel_distance
 from ganaug.metrics.space import MetricSpace
+from ganaug.pixels import table_of, to_image
 from ganaug.report.contact_sheet import contact_sheet
 from ganaug.seeding import derive
 from tests.benchmarks import folder, quality
 from tests.benchmarks.variant_sets import Split
 from tests.benchmarks.writing import peak_mib
 
-__all__ = ["FIGURES", "Judge", "Pair", "Settings", "draw_sheet", "measure", "measure_in_a_child", "untrained"]
+__all__ = [
+    "FIGURES",
+    "Judge",
+    "Pair",
+    "Settings",
+    "adds_rows",
+    "draw_sheet",
+    "measure",
+    "measure_in_a_child",
+    "psnr",
+    "untrained",
+]
 
 FIGURES = (
     "frechet",
@@ -75,7 +88,7 @@ class Pair:
     variant: str
     out: str
     """The benchmark's folder, which holds the set's rows."""
-    settings: Settings = field()
+    settings: Settings
 
     @property
     def name(self) -> str:
@@ -166,15 +179,49 @@ def measure(pair: Pair) -> None:
         about["failed"] = str(error)
     else:
         about["seconds"] = time.perf_counter() - began
-        made = generator.sample_table(asked, seed=derive(seed, "rows"))
-        about["peak_mib"] = peak_mib()
-        if pair.modality == "images":
-            draw_sheet(made, split.schema, Path(pair.out) / "pictures" / f"{pair.name}.png")
-        start = untrained(generator, seed=seed).sample_table(asked, seed=derive(seed, "rows"))
-        records = _records(Judge.fit(split, pair.modality, seed=seed), {TRAINED: made, UNTRAINED: start})
+        picture = Path(pair.out) / "pictures" / f"{pair.name}.png"
+        if adds_rows(pair.variant):
+            made = generator.sample_table(asked, seed=derive(seed, "rows"))
+            about["peak_mib"] = peak_mib()
+            if pair.modality == "images":
+                draw_sheet(made, split.schema, picture)
+            start = untrained(generator, seed=seed).sample_table(asked, seed=derive(seed, "rows"))
+            records = _records(Judge.fit(split, pair.modality, seed=seed), {TRAINED: made, UNTRAINED: start})
+        else:
+            about |= _enlarged(generator, split, picture)
     about["total"] = time.perf_counter() - began
     frame = pd.DataFrame(records, columns=["variant", "side", *FIGURES]).assign(variant=pair.variant)
     folder.keep(frame, about, Path(pair.out), pair.name, pair.settings, table=pair.set)
+
+
+def adds_rows(name: str) -> bool:
+    """Return whether a variant draws rows, rather than changing given ones."""
+    return getattr(variants.get(name), "ADDS_ROWS", True)
+
+
+def _enlarged(generator: Any, split: Split, picture: Path) -> dict[str, float]:
+    """Return the peak signal-to-noise ratio, in dB, of real rows beside brought down and enlarged again.
+
+    ``psnr`` is that of the variant, ``psnr_bicubic`` that of bicubic interpolation.
+    """
+    schema, real = split.schema, split.schema.pixels(split.beside)
+    small = _resized(real, generator.change.size, Image.Resampling.BOX)
+    made = generator.transform(small, random_state=0)
+    table = table_of(made, schema.label_codes(split.beside), schema)
+    draw_sheet(table, schema, picture)
+    bicubic = _resized(small, (schema.height, schema.width), Image.Resampling.BICUBIC)
+    return {"peak_mib": peak_mib(), "psnr": psnr(real, made), "psnr_bicubic": psnr(real, bicubic)}
+
+
+def _resized(images: np.ndarray, size: tuple[int, int], how: Image.Resampling) -> np.ndarray:
+    """Return images ``(n, h, w, c)`` in another size."""
+    found = [np.asarray(to_image(image).resize(size[::-1], how)) for image in images]
+    return np.stack(found).reshape(len(images), *size, images.shape[3])
+
+
+def psnr(real: np.ndarray, made: np.ndarray) -> float:
+    """Return the peak signal-to-noise ratio of 8-bit images in dB, ``10 log10(255^2 / MSE)``, MSE over all pixels."""
+    return float(10 * np.log10(255**2 / np.square(real.astype(np.float64) - made).mean()))
 
 
 def _records(judge: Judge, made: Mapping[str, pa.Table]) -> list[dict[str, Any]]:

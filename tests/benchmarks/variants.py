@@ -8,8 +8,8 @@ not named, or whose package is not installed, is left out, and the page says so.
 
 Every finished pair is a Parquet file in the output folder, so a call that was broken off, or whose ``--budget`` of
 minutes was over, goes on where it stopped; what was measured with other settings is refused. After a change of the code
-take a new folder. At the end ``variants.parquet`` holds every (set, variant, side), ``variants.md`` what is printed, and
-``pictures/SET.VARIANT.png`` images of each class, to look at beside ``pictures/SET.real.png``.
+take a new folder. At the end ``variants.parquet`` holds every (set, variant, side) and ``variants.md`` what is printed;
+``pictures/SET.VARIANT.png`` shows images of each class, to look at beside ``pictures/SET.real.png``.
 """
 
 from __future__ import annotations
@@ -24,59 +24,56 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from ganaug import __version__, variants
+from ganaug import Synthesizer, __version__, variants
 from tests.benchmarks import folder
-from tests.benchmarks.variant_pairs import Pair, Settings, draw_sheet, measure_in_a_child
+from tests.benchmarks.variant_pairs import Pair, Settings, adds_rows, draw_sheet, measure_in_a_child
 from tests.benchmarks.variant_sets import QUICK, SETS, VariantSet
 from tests.benchmarks.variants_page import markdown
 
 __all__ = ["main", "pairs_of"]
 
 QUICK_STEPS = 5
+QUICK_VARIANTS = tuple(variants.DEFAULTS.values())
 
 
 def pairs_of(sets: Sequence[VariantSet], names: Sequence[str], out: Path, *, seed: int, quick: bool) -> list[Pair]:
-    """Return every set with every variant of its modality that adds rows."""
+    """Return every set with every variant of its modality that can be compared on it."""
     pairs = []
     for one in sets:
-        for name in variants.names(one.modality):
-            if name in names and adds_rows(name):
-                config = variants.get(name).Config()
-                settings = Settings(
-                    set={key: value for key, value in asdict(one).items() if key != "told"},
-                    config=variants.config_to_json(replace(config, steps=QUICK_STEPS) if quick else config),
-                    made=one.made,
-                    seed=seed,
-                    ganaug=__version__,
-                )
-                pairs.append(Pair(set=one.name, modality=one.modality, variant=name, out=str(out), settings=settings))
+        for name in (name for name in names if one.modality in variants.get(name).MODALITIES and compared(name, one)):
+            config = variants.get(name).Config()
+            settings = Settings(
+                set={key: value for key, value in asdict(one).items() if key != "told"},
+                config=variants.config_to_json(replace(config, steps=QUICK_STEPS) if quick else config),
+                made=one.made,
+                seed=seed,
+                ganaug=__version__,
+            )
+            pairs.append(Pair(set=one.name, modality=one.modality, variant=name, out=str(out), settings=settings))
     return pairs
 
 
-def adds_rows(name: str) -> bool:
-    """Return whether a variant draws rows, rather than changing given ones."""
-    return getattr(variants.get(name), "ADDS_ROWS", True)
+def compared(name: str, one: VariantSet) -> bool:
+    """Return whether a variant draws rows of the set, or enlarges its images."""
+    return adds_rows(name) or (one.modality == "images" and hasattr(Synthesizer, "transform"))
 
 
-def prepare(
-    sets: Sequence[VariantSet], out: Path, *, seed: int, files: Mapping[str, Path | None]
-) -> tuple[list[VariantSet], list[str]]:
-    """Write the rows of every set that there is to the folder; return these sets, and why others are absent."""
-    there, absent = [], []
+def prepare(sets: Sequence[VariantSet], out: Path, *, seed: int, files: Mapping[str, Path | None]) -> dict[str, str]:
+    """Write the rows of every set to the folder; return set -> why it is absent."""
+    absent = {}
     for one in sets:
         if one.file is not None and files[one.file] is None:
-            absent.append(f"{one.name} is absent: its file is given with --{one.file}.")
+            absent[one.name] = f"its file is given with --{one.file}"
             continue
         try:
             split = one.split(one.read(files), seed=seed)
         except ModuleNotFoundError as error:
-            absent.append(f"{one.name} is absent: {error}.")
+            absent[one.name] = str(error)
             continue
         split.save(out / "sets" / one.name)
         if one.modality == "images":
             draw_sheet(split.beside, split.schema, out / "pictures" / f"{one.name}.real.png")
-        there.append(one)
-    return there, absent
+    return absent
 
 
 def run(pairs: Sequence[Pair], *, workers: int, threads: int, limit: float, until: float) -> dict[str, str]:
@@ -127,22 +124,24 @@ def main(
 ) -> None:
     """Measure all variants on all sets, and print what came out, as Markdown."""
     known = {one.name: one for one in (QUICK if quick else SETS)}
-    wanted = _listed(names, variants.names(), "variants") or (list(variants.DEFAULTS.values()) if quick else [])
-    out, chosen = out / "quick" if quick else out, [known[name] for name in _listed(sets, known, "sets") or known]
-    there, notes = prepare(chosen, out, seed=seed, files={"adult": adult, "cifar": cifar})
-    pairs = pairs_of(there, wanted or variants.names(), out, seed=seed, quick=quick)
-    wrong = run(pairs, workers=workers, threads=threads, limit=limit, until=time.monotonic() + 60 * budget)
+    chosen = [known[name] for name in _listed(sets, known, "sets") or known]
+    wanted = _listed(names, variants.names(), "variants") or (QUICK_VARIANTS if quick else variants.names())
+    out = out / "quick" if quick else out
+    pairs = pairs_of(chosen, wanted, out, seed=seed, quick=quick)
+    waiting = {pair.set for pair in pairs if pair.finished is None}
+    absent = prepare(
+        [one for one in chosen if one.name in waiting], out, seed=seed, files={"adult": adult, "cifar": cifar}
+    )
+    there = [pair for pair in pairs if pair.set not in absent]
+    absent |= run(there, workers=workers, threads=threads, limit=limit, until=time.monotonic() + 60 * budget)
     if not any(pair.finished for pair in pairs):
-        typer.echo(f"no pair was finished: {wrong}")
+        typer.echo(f"no pair was finished: {absent}", err=True)
         raise typer.Exit(1)
     records, about = collect(pairs, out)
-    notes += [f"{name} is absent: {why}." for name, why in wrong.items()]
-    notes += [
-        f"`{name}` adds no rows, and is not compared here."
-        for name in wanted or variants.names()
-        if not adds_rows(name)
-    ]
-    page = markdown(there, records, about, notes)
+    notes = [f"{name} is absent: {why}." for name, why in absent.items()]
+    left = [name for name in wanted if not any(compared(name, one) for one in chosen)]
+    notes += [f"`{name}` is absent: it adds no rows, and there is nothing to hold it against." for name in left]
+    page = markdown(chosen, records, about, notes)
     (out / "variants.md").write_text(page, "utf-8")
     typer.echo("\n" + page)
 
