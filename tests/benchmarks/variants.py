@@ -114,7 +114,7 @@ def main(
     cifar: Annotated[Path | None, typer.Option(help="CIFAR-10 as image Parquet.", exists=True, dir_okay=False)] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of rows, generators and judges.")] = 0,
     budget: Annotated[float, typer.Option(help="Minutes after which nothing new is begun.")] = float("inf"),
-    limit: Annotated[float, typer.Option(help="Minutes that one pair may take.")] = 20,
+    limit: Annotated[float, typer.Option(help="Minutes that one pair may take.")] = 30,
     workers: Annotated[int, typer.Option(min=1, help="Pairs measured side by side, each in a process.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder of what was measured; taken over if there.")] = Path(
