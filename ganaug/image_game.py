@@ -216,6 +216,10 @@ def relativistic_phases(
     )
 
 
+def _logits(networks: nn.ModuleDict, x: Tensor, y: Tensor) -> Tensor:
+    return networks["discriminator"](x, y)
+
+
 _PENALISED = (("r1", "real"), ("r2", "fake"))
 
 
@@ -266,4 +270,6 @@ def compose(
         generate=generate,
         emit=emit,
         half_life=config.half_life,
+        critic=_logits,
+        judged=judged,
     )

@@ -25,7 +25,8 @@ from ganaug.donors import find_donors
 from ganaug.errors import ArtefactError, DataWarning, OutputError
 from ganaug.evaluate.effect import Effect, measure_effect
 from ganaug.evaluate.kept import FolderShelf
-from ganaug.files import inside
+from ganaug.files import inside, put
+from ganaug.fitting import Watching
 from ganaug.image_files import unpublish
 from ganaug.image_schema import ImageSchema
 from ganaug.parquet import read_manifest, write_parquet
@@ -35,13 +36,16 @@ from ganaug.progress import Progress, silent
 from ganaug.request import Request, keys_of, modality_of, run_name, versions
 from ganaug.runs import RunFolder, told
 from ganaug.sampling import class_counts
-from ganaug.storage import join
+from ganaug.storage import join, may_pass
 from ganaug.synthesizer import Synthesizer
+from ganaug.watching import HISTORY, lines
 
 __all__ = ["Run", "amounts", "begin", "check", "draw", "plan", "read_rows", "source", "to_json", "train", "write_rows"]
 
 _log = logging.getLogger(__name__)
 
+TRAINING = "training"
+"""The folder, in the run's, of the generator's history and pictures while it trained."""
 OF_PLAN, OF_TRAINING = "checkpoint-plan.safetensors", "checkpoint.safetensors"
 """Where in the run's folder the trainings of the steps stand; gone when a step is done."""
 WITHHELD = ("harms",)
@@ -204,12 +208,44 @@ def train(run: Run) -> Synthesizer:
     """Fit the generator to all rows; an interrupted training goes on from its checkpoint."""
 
     def make() -> Synthesizer:
-        options = {**run.fitting, "progress": run.showing("generator")}
+        options = {**run.fitting, "progress": run.showing("generator"), "watching": _watching(run)}
         return run.resumed(OF_TRAINING, lambda at: fit_rows(run.rows, **options, checkpoint=at))
 
     synthesizer = run.once("synthesizer", make, lambda value, path: value.save(path), Synthesizer.load)
     run.forget(OF_TRAINING)
+    _keep_history(run, synthesizer)
     return synthesizer
+
+
+def _watching(run: Run) -> Watching:
+    """Let the training be written into the run's folder, if it has one."""
+    if run.folder is None:
+        return Watching()
+    folder = run.folder
+
+    def keep() -> None:
+        try:
+            folder.keep(TRAINING)
+        except OutputError as error:
+            if not may_pass(error):
+                raise
+            _log.warning("the training goes on without having stored its history: %s", error)
+
+    here = folder.location == str(folder.path)
+    events = folder.path / "tensorboard" if here else None  # a URL's local copy is removed in the end
+    return Watching(folder=folder.path / TRAINING, tensorboard=events, keep=keep)
+
+
+def _keep_history(run: Run, synthesizer: Synthesizer) -> None:
+    """Write the history of a generator that was trained elsewhere, or taken from another run."""
+    if run.folder is None or run.folder.finished:
+        return
+    path, content = run.folder.path / TRAINING / HISTORY, lines(synthesizer.history)
+    if not path.exists() or path.read_bytes() != content:
+        with told(path):
+            path.parent.mkdir(exist_ok=True)
+            put(path, content)
+    run.folder.keep(TRAINING)
 
 
 def source(run: Run) -> Synthesizer:

@@ -197,4 +197,5 @@ def build(config: Config, layout: Layout, source: NoiseSource, *, n_classes: int
         generate=_generate,
         emit=_emit,
         half_life=config.half_life,
+        critic=_critic,
     )
