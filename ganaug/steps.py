@@ -36,11 +36,24 @@ from ganaug.progress import Progress, silent
 from ganaug.request import Request, keys_of, modality_of, run_name, versions
 from ganaug.runs import RunFolder, told
 from ganaug.sampling import class_counts
-from ganaug.storage import join, may_pass
+from ganaug.storage import join
 from ganaug.synthesizer import Synthesizer
-from ganaug.watching import HISTORY, lines
+from ganaug.watching import HISTORY, lines, read_pictures, write_pictures
 
-__all__ = ["Run", "amounts", "begin", "check", "draw", "plan", "read_rows", "source", "to_json", "train", "write_rows"]
+__all__ = [
+    "Run",
+    "amounts",
+    "begin",
+    "check",
+    "draw",
+    "pictures",
+    "plan",
+    "read_rows",
+    "source",
+    "to_json",
+    "train",
+    "write_rows",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -218,33 +231,35 @@ def train(run: Run) -> Synthesizer:
 
 
 def _watching(run: Run) -> Watching:
-    """Let the training be written into the run's folder, if it has one."""
+    """Let the training be written into the run's folder, if it has one; without, its pictures are held."""
     if run.folder is None:
-        return Watching()
+        return Watching(pictures=run.results.setdefault(TRAINING, {}))
     folder = run.folder
+    here = folder.location == str(folder.path)  # a URL's local copy is removed in the end
+    return Watching(
+        folder=folder.path / TRAINING,
+        tensorboard=folder.path / "tensorboard" if here else None,
+        keep=lambda: folder.keep(TRAINING),
+    )
 
-    def keep() -> None:
-        try:
-            folder.keep(TRAINING)
-        except OutputError as error:
-            if not may_pass(error):
-                raise
-            _log.warning("the training goes on without having stored its history: %s", error)
 
-    here = folder.location == str(folder.path)
-    events = folder.path / "tensorboard" if here else None  # a URL's local copy is removed in the end
-    return Watching(folder=folder.path / TRAINING, tensorboard=events, keep=keep)
+def pictures(run: Run) -> dict[str, bytes]:
+    """Return what the generator drew while it was trained, PNG by name; none of tables."""
+    if run.folder is None or TRAINING in run.results:
+        return run.results.get(TRAINING, {})
+    return read_pictures(run.folder.path / TRAINING)
 
 
 def _keep_history(run: Run, synthesizer: Synthesizer) -> None:
     """Write the history of a generator that was trained elsewhere, or taken from another run."""
     if run.folder is None or run.folder.finished:
         return
-    path, content = run.folder.path / TRAINING / HISTORY, lines(synthesizer.history)
-    if not path.exists() or path.read_bytes() != content:
-        with told(path):
-            path.parent.mkdir(exist_ok=True)
-            put(path, content)
+    folder, content = run.folder.path / TRAINING, lines(synthesizer.history)
+    with told(folder):
+        folder.mkdir(exist_ok=True)
+        write_pictures(folder, run.results.get(TRAINING, {}))
+        if not (folder / HISTORY).exists() or (folder / HISTORY).read_bytes() != content:
+            put(folder / HISTORY, content)
     run.folder.keep(TRAINING)
 
 

@@ -14,9 +14,10 @@ import pytest
 from ganaug.data import read_table
 from ganaug.evaluate.fidelity import fidelity
 from ganaug.report import write_report
-from ganaug.report.effect_charts import forest_chart, training_chart
+from ganaug.report.effect_charts import forest_chart
 from ganaug.report.samples import column_panels
 from ganaug.report.theme import canvas
+from ganaug.report.training_charts import training_chart
 from ganaug.report.words import VERDICTS
 from tests.report_sample import EVIL, documents, effect
 

@@ -45,6 +45,8 @@ class Watching:
     """Steps between two observations, at least 1; None: a twelfth of the training."""
     folder: str | os.PathLike[str] | None = None
     """A local folder for ``history.jsonl`` and, of images, ``samples/``; None writes nothing."""
+    pictures: dict[str, bytes] | None = None
+    """Takes the pictures, by name."""
     tensorboard: str | os.PathLike[str] | None = None
     """A local folder for TensorBoard's events, where that is installed; None sends nothing."""
     keep: Callable[[], None] | None = None
@@ -206,10 +208,11 @@ class _Batch:
         names, record = self.schema.class_names(), None
         if watching is None:
             return Watch(class_names=names)
-        if watching.folder is not None:
+        if watching.folder is not None or watching.pictures is not None:
             record = Record(
-                Path(watching.folder),
+                None if watching.folder is None else Path(watching.folder),
                 class_names=names,
+                pictures=watching.pictures,
                 painter=self.kind.painter(self.layout, len(names), seed=seed, device=device),
                 tensorboard=None if watching.tensorboard is None else Path(watching.tensorboard),
                 keep=watching.keep,

@@ -1,8 +1,8 @@
 """What goes wrong in a GAN's training, recognised by its history and named, with what to do.
 
 A history is a list of entries, an observation each: ``step``; for every phase its mean loss and the norm of its
-gradient (``"gradient <phase>"``), lists of M floats; with a monitor ``score`` and figures a class, such as ``variety``,
-lists of M lists of K; with a critic ``accuracy real`` and ``accuracy fake``; ``retry`` after the training went back, and
+gradient (``gradient <phase>``), lists of M floats; with a monitor ``score`` and figures a class, such as ``variety``,
+lists of M lists of K; with a critic ``accuracy real`` and ``accuracy fake``; ``retry`` once the training went back; and
 ``noticed``, M lists of alarms. None stands for NaN. Everything is decided by the history alone, so that a training that
 goes on from a checkpoint decides the same.
 """
