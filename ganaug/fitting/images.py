@@ -25,6 +25,8 @@ PAINTED = 8
 """Images of a class in a picture of the training."""
 PAINTED_CLASSES = 12
 """Classes in it, at most."""
+SMALLEST = 32
+"""Smaller images are shown enlarged, to at most so many pixels a side."""
 
 
 def encoders(members: Sequence[pa.Table], schema: ImageSchema, *, private: bool) -> list[ImageEncoder]:
@@ -77,6 +79,8 @@ def painter(
         y = torch.arange(min(n_classes, PAINTED_CLASSES), device=device).repeat_interleave(PAINTED)[None]
         rng = seeding.torch_rng(seed, "samples", device=device)
         images = gan.emit(networks, gan.source.draw(y, rng), y).images[0]
-        return to_png(grid(as_bytes(images), columns=PAINTED), text=json.dumps({"synthetic": True}))
+        zoom = max(1, SMALLEST // max(images.shape[-2:]))
+        pixels = as_bytes(images).repeat(zoom, axis=1).repeat(zoom, axis=2)
+        return to_png(grid(pixels, columns=PAINTED), text=json.dumps({"synthetic": True}))
 
     return paint

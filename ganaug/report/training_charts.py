@@ -9,13 +9,14 @@ from typing import Any
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from ganaug.report.effect_charts import bare
-from ganaug.report.theme import PALETTE, WIDE, axes, short, to_svg
+from ganaug.report.samples import Picture, alone
+from ganaug.report.theme import PALETTE, WIDE, axes, canvas, short, to_svg
 from ganaug.watching import COLLAPSED, current
 
-__all__ = ["noticed", "training_chart"]
+__all__ = ["noticed", "training_chart", "training_picture"]
 
 _INK, _MUTED, _HAIR = PALETTE["ink"], PALETTE["muted"], PALETTE["hair"]
 _COLOURS = [PALETTE["ours"], PALETTE["warm"], PALETTE["real"], _MUTED] * 9
@@ -55,7 +56,7 @@ def training_chart(history: Sequence[Mapping[str, Any]], restored: int | None) -
     if not any(len(steps) > 1 for lines in panels.values() for steps, _ in lines.values()):
         return None
     rows, columns = -(-len(panels) // 2), min(2, len(panels))
-    figure, first = axes(WIDE, 2.1 * rows)
+    figure, first = axes(WIDE, 2.3 * rows)
     figure.delaxes(first)
     back = sorted({b["step"] for a, b in itertools.pairwise(history) if b["step"] <= a["step"]})
     for index, (title, lines) in enumerate(panels.items(), 1):
@@ -65,6 +66,16 @@ def training_chart(history: Sequence[Mapping[str, Any]], restored: int | None) -
     where += "".join(f"; the training went back to step {step}" for step in back)
     names = ", ".join(name for lines in panels.values() for name in lines)
     return to_svg(figure, "training", f"Training curves over {last:g} steps: {names}{where}")
+
+
+def training_picture(history: Sequence[Mapping[str, Any]], restored: int | None) -> Picture | None:
+    """Return `training_chart` as a picture that stands alone; None where there is nothing to draw."""
+    with canvas():
+        chart = training_chart(history, restored)
+    if chart is None:
+        return None
+    title = "How the training went"
+    return Picture(title=title, told=title, media_type="image/svg+xml", content=alone(chart, title))
 
 
 def noticed(history: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -121,10 +132,11 @@ def _draw(ax: Axes, title: str, lines: Lines, restored: int | None, back: Sequen
         ax.axvline(restored, color=_INK, linewidth=1, dashes=(3, 2), label=f"restored: step {restored:,}")
     if title == "gradients":
         ax.set_yscale("log")
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
     else:
         ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.set_title(TITLES[title], loc="left", fontsize=9.5, color=_MUTED)
-    ax.set_xlabel("step")
     ax.margins(y=0.12)
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.grid(axis="y", color=_HAIR, linewidth=0.8)
@@ -132,6 +144,6 @@ def _draw(ax: Axes, title: str, lines: Lines, restored: int | None, back: Sequen
     shown = [h for h in ax.get_lines() if h.get_label() != "_" and (len(lines) > 1 or h.get_label() != title)]
     if shown:
         ax.legend(
-            handles=shown, fontsize=8.5, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1,
+            handles=shown, fontsize=8.5, loc="upper left", bbox_to_anchor=(-0.02, -0.16), borderaxespad=0,
             ncols=3, columnspacing=1.2, labelcolor=_MUTED, handlelength=1.4,
         )  # fmt: skip
