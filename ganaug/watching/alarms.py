@@ -79,7 +79,7 @@ def recognise(
             _not_finite(line, phases, m),
             _diverged(line, phases, m),
             _collapsed(line, class_names, steps, m),
-            _won(line, m),
+            _won(line, steps, m),
         )
         for alarm in found
     ]
@@ -141,13 +141,14 @@ def _collapsed(line: list[dict[str, Any]], class_names: Sequence[str], steps: in
             yield Alarm(kind="collapse", member=m, text=text, advice=advice, recover=back, doubtful=fell, key=name)
 
 
-def _won(line: list[dict[str, Any]], m: int) -> Iterator[Alarm]:
+def _won(line: list[dict[str, Any]], steps: int, m: int) -> Iterator[Alarm]:
+    """Without held-out rows, so that all scores are 0, only the second half tells: at first it always wins."""
     last, earlier = line[-WON_FOR:], line[:-WON_FOR]
     names = ("accuracy real", "accuracy fake")
     if len(last) < WON_FOR or not all(n in e and (e[n][m] or 0) >= WON for e in last for n in names):
         return
     scores, before = (_scores(part, m) for part in (last, earlier))
-    if any(scores) and min(scores) < min(before or scores[:1]):  # without held-out rows all scores are 0
+    if min(scores) < min(before or scores[:1]) if any(scores) else 2 * last[0]["step"] < steps:
         return
     text = (
         f"the discriminator has won: it tells {100 * last[-1]['accuracy real'][m]:.0f} % of the real and "

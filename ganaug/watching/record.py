@@ -101,16 +101,16 @@ class Record:
         if self._folder is None:
             return
         try:
+            behind, self._behind = self._behind, True  # until it is written
             with told(self._folder):
                 write_pictures(self._folder, painted)
-                behind, self._behind = self._behind, True  # until it is written
                 if behind:
                     self._folder.mkdir(parents=True, exist_ok=True)
                     files.put(self._folder / HISTORY, self._lines)
                 else:
                     with (self._folder / HISTORY).open("ab") as file:
                         file.write(line)
-                self._behind = False
+            self._behind = False
             if self._keep is not None:
                 self._keep()
         except OutputError as error:
