@@ -159,9 +159,7 @@ class ConditionedRows:
     def to(self, device: torch.device) -> ConditionedRows:
         """Return the source with its tensors on ``device``."""
         training = None if self.training is None else self.training.to(device)
-        return replace(
-            self, frequency=self.frequency.to(device), offsets=self.offsets.to(device), training=training
-        )
+        return replace(self, frequency=self.frequency.to(device), offsets=self.offsets.to(device), training=training)
 
 
 def _offsets(view: OneHot) -> Tensor:

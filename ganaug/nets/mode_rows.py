@@ -56,22 +56,25 @@ class ModeGenerator(nn.Module):
         self.view = view
         self.temperature, self.sharpness = temperature, sharpness
         self.n_hot = view.n_dims - view.n_continuous
+        self.n_shown = view.n_dims + view.n_continuous * (1 + n_modes)
         self.modes = Modes(members, view.n_continuous, n_modes)
-        n_scores = view.n_continuous * n_modes + self.n_hot
+        n_scores = 2 * view.n_continuous * n_modes + self.n_hot
         shape: dict[str, Any] = {"n_classes": n_classes, "width": width, "depth": depth}
-        self.network = ConditionalMLP(members, noise + self.n_hot, view.n_continuous + n_scores, **shape)
+        self.network = ConditionalMLP(members, noise + self.n_hot, n_scores, **shape)
 
     def forward(self, z: Tensor, v: Tensor, given: Tensor, y: Tensor) -> Made:
         """Make rows from noise ``z``, uniforms ``v (M, B, C K + H)``, more of them not used, and what is asked for, ``given (M, B, H)``."""
         n, k = self.view.n_continuous, self.modes.means.shape[-1]
         out = self.network(torch.cat([z, given], dim=-1), y)
-        scores = self.sharpness * out[..., n:]
+        scores = self.sharpness * out[..., n * k :]
         noisy = scores - torch.log(-torch.log(v[..., : scores.shape[-1]].clamp(1e-7, 1 - 1e-7)))
         of_modes, of_codes = noisy[..., : n * k].unflatten(-1, (n, k)), noisy[..., n * k :]
         of_modes = of_modes.masked_fill(self.modes.weights[:, None] == 0, -1e4)
         drawn = [self._choose(of_codes[..., begin : begin + width]) for begin, width in self.view.spans]
         hot = torch.cat(drawn, dim=-1) if drawn else of_codes
-        return Made(out[..., :n].tanh(), self._choose(of_modes), hot, scores[..., n * k :])
+        mode = self._choose(of_modes)
+        scalar = (out[..., : n * k].tanh().unflatten(-1, (n, k)) * mode).sum(-1)
+        return Made(scalar, mode, hot, scores[..., n * k :])
 
     def _choose(self, scores: Tensor) -> Tensor:
         """Return the best as 0/1, with the gradient of a softmax."""
@@ -82,20 +85,24 @@ class ModeGenerator(nn.Module):
         """Return rows as `OneHot` lays them out ``(M, B, C + H)``."""
         return self.view.assemble(self.modes.join(made.mode, made.scalar), made.hot)
 
-    def normalised(self, scalar: Tensor, mode: Tensor, hot: Tensor) -> Tensor:
-        """Return rows as the critic of the paper sees them ``(M, B, C + C K + H)``; nothing of a number that is none.
+    def shown(self, plain: Tensor, scalar: Tensor, mode: Tensor) -> Tensor:
+        """Return rows as critic and judge see them, ``plain`` beside places and modes: ``(M, B, n_shown)``.
 
         A number counts where its code says that it is neither a spike nor missing.
         """
-        one = torch.ones(*hot.shape[:-1], 1, device=hot.device)
-        counts = torch.cat([hot, one], dim=-1)[..., self.view.state_dims]
-        return torch.cat([scalar * counts, (mode * counts[..., None]).flatten(-2), hot], dim=-1)
+        n = self.view.n_continuous
+        one = torch.ones(*plain.shape[:-1], 1, device=plain.device)
+        counts = torch.cat([plain[..., n:], one], dim=-1)[..., self.view.state_dims]
+        return torch.cat([plain, scalar * counts, (mode * counts[..., None]).flatten(-2)], dim=-1)
+
+    def of_made(self, made: Made) -> Tensor:
+        """Return generated rows as the critic sees them."""
+        return self.shown(self.plain(made), made.scalar, made.mode)
 
     def of_real(self, rows: Tensor, u: Tensor) -> Tensor:
-        """Normalise real rows ``(M, B, C + H)``, their modes drawn by uniforms ``u (M, B, C)``."""
-        n = self.view.n_continuous
-        mode, scalar = self.modes.split(rows[..., :n], u)
-        return self.normalised(scalar, self.modes.hot(mode), rows[..., n:])
+        """Return real rows ``(M, B, C + H)`` as the critic sees them, their modes drawn by uniforms ``u (M, B, C)``."""
+        mode, scalar = self.modes.split(rows[..., : self.view.n_continuous], u)
+        return self.shown(rows, scalar, self.modes.hot(mode))
 
     def codes(self, made: Made, n_codes: int) -> Tensor:
         """Return the code of every column ``(M, B, Q)``."""

@@ -61,7 +61,7 @@ class Config:
     """Generator steps, at least 0."""
     batch: int = 256
     """Rows of a step, classes balanced; a multiple of ``pac``."""
-    pac: int = 8
+    pac: int = 4
     """Rows that are judged together; 10 in the paper."""
     modes: int = 10
     """Modes of a number, at most."""
@@ -75,7 +75,7 @@ class Config:
     """Of the relaxed draws whose gradient modes and codes take; 0.2 in the paper."""
     sharpness: float = 2.0
     """Factor on the scores of modes and codes, so that a sure choice is a few steps of learning away."""
-    n_critic: int = 1
+    n_critic: int = 2
     """Critic steps a generator step."""
     learning_rate: float = 2e-3
     """Of all networks at the first step."""
@@ -85,6 +85,8 @@ class Config:
     """Weight of the gradient penalty."""
     obedience: float = 1.0
     """Weight of the cross-entropy of the column asked for."""
+    agreement: float = 0.0
+    """Weight of the judge's cross-entropy of the class asked for."""
     half_life: float = 100.0
     """Half-life of the averaged weights, in steps."""
 
@@ -130,12 +132,12 @@ def build(config: Config, layout: Layout, source: ConditionedRows, *, n_classes:
     if source.training is not None:
         _place(networks, config, source.training.values, seeds)
     game = _Game(config=config, n_classes=n_classes)
-    adam = Adam(learning_rate=config.learning_rate, betas=(0.5, 0.9), final_share=config.final_share)
+    adam = Adam(learning_rate=config.learning_rate, betas=(0.0, 0.9), final_share=config.final_share)
     return Gan(
         networks=networks,
         source=source,
         phases=(
-            Phase(name="judge", moves=("judge",), loss=_judge_loss, optimiser=adam),
+            Phase(name="judge", moves=("judge",), loss=game.judge_loss, optimiser=adam),
             Phase(
                 name="critic",
                 moves=("critic",),
@@ -158,7 +160,6 @@ def _networks(config: Config, layout: Layout, *, members: int, n_classes: int) -
     view = _view(layout)
     n_hot = view.n_dims - layout.n_continuous
     size: dict[str, Any] = {"width": config.width, "depth": config.depth}
-    n_row = view.n_dims + layout.n_continuous * config.modes + n_classes
     generator = ModeGenerator(
         members,
         view,
@@ -172,8 +173,8 @@ def _networks(config: Config, layout: Layout, *, members: int, n_classes: int) -
     return nn.ModuleDict(
         {
             "generator": generator,
-            "critic": PackCritic(members, n_row, n_hot + n_classes, pac=config.pac, **size),
-            "judge": Classifier(members, view.n_dims, n_classes=n_classes, width=config.width, depth=1),
+            "critic": PackCritic(members, generator.n_shown + n_classes, n_hot + n_classes, pac=config.pac, **size),
+            "judge": Classifier(members, generator.n_shown, n_classes=n_classes, width=config.width, depth=1),
         }
     )
 
@@ -194,10 +195,10 @@ def _place(
 
 def _made(networks: nn.ModuleDict, inputs: Tensors, asked: Tensor, y: Tensor) -> Made:
     generator: Any = networks["generator"]
-    return generator(inputs["z"], inputs["v"], _given(asked, generator.n_hot), y)
+    return generator(inputs["z"], inputs["v"], _condition(asked, generator.n_hot), y)
 
 
-def _given(asked: Tensor, n_hot: int) -> Tensor:
+def _condition(asked: Tensor, n_hot: int) -> Tensor:
     """Return the conditional vector ``(M, B, H)``: a single 1, or none where the class alone is asked for."""
     return F.one_hot(asked, n_hot + 1)[..., :n_hot].float()
 
@@ -218,50 +219,62 @@ def _emit(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Emitted:
 # ---------------------------------------------------------------- losses
 
 
-def _judge_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
-    return F.cross_entropy(networks["judge"](draw.real).transpose(1, 2), draw.y, reduction="none")
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Game:
-    """The losses of critic and generator, per row ``(M, B)``: every row has the loss of its pack."""
+    """The losses of judge, critic and generator, per row ``(M, B)``: every row has the loss of its pack."""
 
     config: Config
     n_classes: int
 
-    def packs(self, networks: nn.ModuleDict, draw: Draw) -> tuple[Tensor, Tensor, Tensor, Made]:
-        """Return packs of real and of generated rows ``(M, P, *)``, what was asked of them, and the rows."""
-        generator: Any = networks["generator"]
-        taught = draw.inputs["taught"]
-        made = _made(networks, draw.inputs, taught, draw.y)
-        real = generator.of_real(draw.inputs["real"], draw.uniform(generator.view.n_continuous))
-        fake = generator.normalised(made.scalar, made.mode, made.hot)
-        shown = [
-            pack(torch.cat([x, networks["judge"](plain)], dim=-1), self.config.pac)
-            for x, plain in ((real, draw.inputs["real"]), (fake, generator.plain(made)))
-        ]
-        given = torch.cat([_given(taught, generator.n_hot), F.one_hot(draw.y, self.n_classes).float()], dim=-1)
-        return shown[0], shown[1], pack(given, self.config.pac), made
+    def judge_loss(self, networks: nn.ModuleDict, draw: Draw) -> Tensor:
+        real = self._normalised(networks, draw, draw.real)
+        return F.cross_entropy(networks["judge"](real).transpose(1, 2), draw.y, reduction="none")
 
     def critic_loss(self, networks: nn.ModuleDict, draw: Draw) -> Tensor:
         with torch.no_grad():
-            real, fake, given, _ = self.packs(networks, draw)
-        draw.cache.update(real=real, fake=fake, given=given)
-        critic = networks["critic"]
-        return self._rows(losses.wasserstein_critic(critic(real, given), critic(fake, given)), draw)
+            fake, _ = self._fake(networks, draw)
+            real = self._normalised(networks, draw, draw.inputs["real"])
+            shown = {"real": real, "fake": fake, "given": self._given(networks, draw)}
+            draw.cache.update({name: pack(rows, self.config.pac) for name, rows in shown.items()})
+        of_real, of_fake = (self._score(networks, draw, draw.cache[name]) for name in ("real", "fake"))
+        return self._rows(losses.wasserstein_critic(of_real, of_fake), draw)
 
     def slope(self, networks: nn.ModuleDict, draw: Draw) -> Tensor:
         """Pull the slope to 1 between packs of real and of generated rows (PacWGAN-GP), ``(M, B)``."""
-        real, fake, given = (draw.cache[name] for name in ("real", "fake", "given"))
         u = pack(draw.uniform(1), self.config.pac)[..., 0]
-        between = interpolate(real, fake, u)
-        return self._rows(gradient_penalty(lambda x: networks["critic"](x, given), between), draw)
+        between = interpolate(draw.cache["real"], draw.cache["fake"], u)
+        return self._rows(gradient_penalty(lambda x: self._score(networks, draw, x), between), draw)
 
     def generator_loss(self, networks: nn.ModuleDict, draw: Draw) -> Tensor:
-        _, fake, given, made = self.packs(networks, draw)
-        fooled = losses.wasserstein_generator(networks["critic"](fake, given))
+        fake, made = self._fake(networks, draw)
+        draw.cache["given"] = pack(self._given(networks, draw), self.config.pac)
+        fooled = losses.wasserstein_generator(self._score(networks, draw, pack(fake, self.config.pac)))
         unlike = disobedience(made.scores, draw.inputs["taught"], networks["generator"].view.spans)
-        return self._rows(fooled, draw) + self.config.obedience * unlike
+        judged = F.cross_entropy(networks["judge"](fake).transpose(1, 2), draw.y, reduction="none")
+        return self._rows(fooled, draw) + self.config.obedience * unlike + self.config.agreement * judged
+
+    def _fake(self, networks: nn.ModuleDict, draw: Draw) -> tuple[Tensor, Made]:
+        generator: Any = networks["generator"]
+        made = _made(networks, draw.inputs, draw.inputs["taught"], draw.y)
+        return generator.of_made(made), made
+
+    def _normalised(self, networks: nn.ModuleDict, draw: Draw, real: Tensor) -> Tensor:
+        generator: Any = networks["generator"]
+        return generator.of_real(real, draw.uniform(generator.view.n_continuous))
+
+    def _given(self, networks: nn.ModuleDict, draw: Draw) -> Tensor:
+        """Return what was asked for: the conditional vector and the class ``(M, B, H + n_classes)``."""
+        condition = _condition(draw.inputs["taught"], networks["generator"].n_hot)
+        return torch.cat([condition, F.one_hot(draw.y, self.n_classes).float()], dim=-1)
+
+    def _score(self, networks: nn.ModuleDict, draw: Draw, packs: Tensor) -> Tensor:
+        """Score packs of normalised rows ``(M, P, *) -> (M, P)``; of each row, the critic also sees the judge's mind.
+
+        The judge, a classifier of the real rows, is what makes the class obeyed.
+        """
+        rows = packs.unflatten(-1, (self.config.pac, -1)).flatten(1, 2)
+        seen = torch.cat([rows, networks["judge"](rows)], dim=-1)
+        return networks["critic"](pack(seen, self.config.pac), draw.cache["given"])
 
     def _rows(self, of_packs: Tensor, draw: Draw) -> Tensor:
         return unpack(of_packs, draw.y.shape[1], self.config.pac)
