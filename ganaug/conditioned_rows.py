@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ class ConditionedRows:
 
     @classmethod
     def fit(
-        cls, members: Sequence[TableMember], view: OneHot, states: Sequence[int], *, n_classes: int, **sizes: int
+        cls, members: Sequence[TableMember], view: OneHot, states: Sequence[int], *, n_classes: int, **sizes: Any
     ) -> ConditionedRows:
         """Count the values of the ``members``; ``sizes`` are ``size`` and ``n_uniform``."""
         training = TrainingRows.pack(members, view, states, n_classes)

@@ -40,9 +40,7 @@ def fit_mixture(values: np.ndarray, n_modes: int, *, seed: int) -> tuple[np.ndar
     most = min(n_modes, len(np.unique(shown)))
     mixture = BayesianGaussianMixture(n_components=most, max_iter=200, random_state=int(rng.integers(2**31)))
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ConvergenceWarning
-        )  # the modes need not be the best ones, only cover the values
+        warnings.simplefilter("ignore", ConvergenceWarning)  # modes need not be the best, only cover the values
         labels = mixture.fit_predict(shown[:, None])
     count = np.bincount(labels, minlength=most) * (len(values) / len(shown))
     kept = [k for k in np.argsort(-mixture.weights_, kind="stable") if count[k] >= PRIVATE_ROWS]

@@ -1,6 +1,8 @@
 """Packs: several rows that a critic judges as one, so that it sees when they are too alike.
 
-PacGAN, Lin et al. 2018 (arXiv 1712.04086). Shape legend: M members, B rows, I numbers of a row, P packs of ``pac`` rows.
+PacGAN, Lin et al. 2018 (arXiv 1712.04086).
+
+Shape legend: M members, B rows, I numbers of a row, P packs of ``pac`` rows.
 """
 
 from __future__ import annotations

@@ -249,7 +249,8 @@ class _Game:
         fake, made = self._fake(networks, draw)
         draw.cache["given"] = pack(self._given(networks, draw), self.config.pac)
         fooled = losses.wasserstein_generator(self._score(networks, draw, pack(fake, self.config.pac)))
-        unlike = disobedience(made.scores, draw.inputs["taught"], networks["generator"].view.spans)
+        generator: Any = networks["generator"]
+        unlike = disobedience(made.scores, draw.inputs["taught"], generator.view.spans)
         judged = F.cross_entropy(networks["judge"](fake).transpose(1, 2), draw.y, reduction="none")
         return self._rows(fooled, draw) + self.config.obedience * unlike + self.config.agreement * judged
 
@@ -264,7 +265,8 @@ class _Game:
 
     def _given(self, networks: nn.ModuleDict, draw: Draw) -> Tensor:
         """Return what was asked for: the conditional vector and the class ``(M, B, H + n_classes)``."""
-        condition = _condition(draw.inputs["taught"], networks["generator"].n_hot)
+        generator: Any = networks["generator"]
+        condition = _condition(draw.inputs["taught"], generator.n_hot)
         return torch.cat([condition, F.one_hot(draw.y, self.n_classes).float()], dim=-1)
 
     def _score(self, networks: nn.ModuleDict, draw: Draw, packs: Tensor) -> Tensor:
