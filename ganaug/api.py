@@ -61,9 +61,9 @@ def augment(
         says: ``"auto"``, ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"``, a ratio, a dict label ->
         rows (real and synthetic together), or a callable. Without a target: a number of rows to add.
     variant
-        ``"auto"`` or the name of a variant: for tables ``"anchored"`` or ``"wgan_gp"``, for images
-        ``"anchored_image"`` or ``"r3gan"`` (the second of each keeps no training row in its artefact); or a variant's
-        ``Config``.
+        ``"auto"`` (``"anchored"`` for tables, ``"anchored_image"`` for images), the name of another variant, or a
+        variant's ``Config``. `ganaug.variants.names` lists them, and on the command line ``ganaug variants`` says what
+        each is for, and whose artefacts keep no training row.
     check
         True or ``"quick"``, ``"thorough"``, or False. The check fits everything anew on training folds and scores
         classifiers on real rows that nothing has seen.

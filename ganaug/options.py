@@ -75,8 +75,8 @@ Variant = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="The generator. Tables: anchored, or wgan_gp, which keeps no training row. Images: anchored_image, or "
-        "r3gan, which keeps no training image.",
+        help="The generator: auto (anchored for tables, anchored_image for images), or another that `ganaug variants` "
+        "lists.",
     ),
 ]
 IdColumns = Annotated[

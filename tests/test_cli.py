@@ -14,7 +14,7 @@ from ganaug.cli import main
 from ganaug.errors import TrainingError
 from ganaug.evaluate.effect import Effect
 
-COMMANDS = ("augment", "train", "sample", "check", "inspect", "demo")
+COMMANDS = ("augment", "train", "sample", "check", "inspect", "demo", "variants")
 
 
 @pytest.fixture(autouse=True)
