@@ -113,7 +113,7 @@ class ConditionedRows:
         return cls(frequency=found, offsets=_offsets(view), training=training, **sizes)
 
     @classmethod
-    def stored(cls, arrays: Mapping[str, np.ndarray], view: OneHot, **sizes: int) -> ConditionedRows:
+    def stored(cls, arrays: Mapping[str, np.ndarray], view: OneHot, **sizes: Any) -> ConditionedRows:
         """Rebuild the source of one member from what `arrays` returned."""
         return cls(frequency=torch.from_numpy(np.array(arrays["frequency"])[None]), offsets=_offsets(view), **sizes)
 

@@ -63,7 +63,7 @@ class ModeGenerator(nn.Module):
         self.network = ConditionalMLP(members, noise + self.n_hot, n_scores, **shape)
 
     def forward(self, z: Tensor, v: Tensor, given: Tensor, y: Tensor) -> Made:
-        """Make rows from noise ``z``, uniforms ``v`` (the first ``C K + H``), and what is asked, ``given (M, B, H)``."""
+        """Make rows of noise ``z``, uniforms ``v`` (the first ``C K + H``), and what is asked, ``given (M, B, H)``."""
         n, k = self.view.n_continuous, self.modes.means.shape[-1]
         out = self.network(torch.cat([z, given], dim=-1), y)
         scores = self.sharpness * out[..., n * k :]

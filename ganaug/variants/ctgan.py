@@ -77,7 +77,7 @@ class Config:
     """Factor on the scores of modes and codes, so that a sure choice is a few steps of learning away."""
     n_critic: int = 2
     """Critic steps a generator step."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     """Of all networks at the first step."""
     final_share: float = 0.1
     """Share of it that is left at the last step; it falls as a half cosine."""
