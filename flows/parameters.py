@@ -72,6 +72,8 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "dcgan",
         "hinge",
         "lsgan",
+        "multiscale",
+        "progressive",
         "r3gan",
         "sagan",
         "vanilla",

@@ -210,6 +210,8 @@ class Gan:
     the larger; for monitors. None where it does not judge single rows."""
     half_life: float = 100.0
     """Half-life of the averaged weights, in steps."""
+    group: int = 1
+    """Consecutive rows of a batch that the losses look at together; a batch is split between such groups only."""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
