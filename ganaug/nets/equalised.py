@@ -46,11 +46,13 @@ class _Scaled(nn.Module):
         return weight * self.constant
 
 
-def equalise(network: nn.Module, seeds: Sequence[int], name: str, *, outputs: Iterable[nn.Module] = ()) -> None:
+def equalise(
+    network: nn.Module, seeds: Sequence[int], name: str, *, outputs: Iterable[nn.Module] = (), faint: float = 1.0
+) -> None:
     """Equalise every linear and convolutional layer of a network from now on; member m depends on ``seeds[m]`` alone.
 
-    The gain is that of rectified units, sqrt(2), and 1 in the layers ``outputs``, which nothing rectifies. Biases start
-    at 0, and so do layers that are meant to.
+    The gain is that of rectified units, sqrt(2), and 1 in the layers ``outputs``, which nothing rectifies, and whose
+    weights are drawn from N(0, faint^2). Biases start at 0, and so do layers that are meant to.
     """
     plain = tuple(outputs)
     for layer_name, layer in list(network.named_modules()):
@@ -58,9 +60,11 @@ def equalise(network: nn.Module, seeds: Sequence[int], name: str, *, outputs: It
             continue
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
-        constant = he_constant(layer, gain=1.0 if any(layer is other for other in plain) else math.sqrt(2))
-        parametrize.register_parametrization(layer, "weight", _Scaled(constant))
+        gain, size = (1.0, faint) if any(layer is other for other in plain) else (math.sqrt(2), 1.0)
+        parametrize.register_parametrization(layer, "weight", _Scaled(he_constant(layer, gain=gain)))
         chain: Any = layer.get_submodule("parametrizations.weight")
         for member, seed in enumerate([] if layer.zero else seeds):
             with torch.no_grad():
-                chain.original[member].normal_(generator=seeding.torch_rng(seed, "equalise", name, layer_name))
+                chain.original[member].normal_(
+                    std=size, generator=seeding.torch_rng(seed, "equalise", name, layer_name)
+                )

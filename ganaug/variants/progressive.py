@@ -5,7 +5,8 @@ learning rate, pixel normalisation and the deviation within groups of images are
 takes no time, so that the first half of the steps is cheap. A generated image has its full size at every time.
 
 NOTE[DIFF]: the relativistic pairing loss with lazy R1 and R2 instead of a gradient penalty, which asks for more steps
-than few images allow; one convolution a level on a processor where the paper has two; bounded images (tanh).
+than few images allow; one convolution a level on a processor where the paper has two; bounded images (tanh), which are
+faint when their level comes in, as noise of full contrast takes hundreds of steps to be unlearnt.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ KEEPS_ROWS = False
 MODALITIES = ("images",)
 
 CPU = torch.device("cpu")
+FAINT = 0.25
+"""Contrast of the images of a level before it is trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +110,7 @@ def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classe
     )
     # Its logits depend on the group, so that it judges no single image (`alone`).
     gan = play(config, generator, critic, source, phases, steps=config.steps, seeds=seeds, alone=config.group == 1)
-    equalise(generator, seeds, "generator", outputs=generator.paint)
+    equalise(generator, seeds, "generator", outputs=generator.paint, faint=FAINT)
     equalise(critic, seeds, "discriminator", outputs=(critic.head,))
     gan.group, gan.stages = config.group, _stages(config, generator.scales.levels)
     return gan
