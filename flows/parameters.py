@@ -73,6 +73,8 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "dcgan",
         "hinge",
         "lsgan",
+        "multiscale",
+        "progressive",
         "r3gan",
         "sagan",
         "vaegan",

@@ -207,6 +207,8 @@ class Gan:
     """``(networks, inputs, y) ->`` what the encoder decodes, for sampling."""
     half_life: float = 100.0
     """Half-life of the averaged weights, in steps."""
+    group: int = 1
+    """Consecutive rows of a batch that the losses look at together; a batch is split between such groups only."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     critic: Callable[[nn.ModuleDict, Tensor, Tensor], Tensor] | None = None
     """``(networks, x (M, B, *), y) -> logits (M, B)``, higher for what looks real, x in the discriminator's view; for

@@ -148,6 +148,7 @@ def adversarial_phases(
     penalties: Sequence[Penalty] = (),
     judged: Judged | None = None,
     counts: Callable[[Draw], Tensor] | None = None,
+    reals: Callable[[nn.ModuleDict, Tensor], Tensor] | None = None,
     repeats: int = 1,
     after: Callable[[nn.ModuleDict], None] | None = None,
 ) -> tuple[Phase, Phase]:
@@ -163,6 +164,8 @@ def adversarial_phases(
         What is shown; by default the real and the generated images themselves.
     counts
         Which rows the discriminator learns from ``(M, B)``; by default all.
+    reals
+        ``(networks, real) -> real``: how real images are shown as the networks are now; by default as they are.
     repeats
         Steps of the discriminator for each of the generator.
     after
@@ -173,6 +176,7 @@ def adversarial_phases(
     def views(networks: nn.ModuleDict, draw: Draw) -> tuple[Tensor, Tensor]:
         discriminator: Any = networks["discriminator"]
         real, fake = shown(draw, generate(networks, draw.inputs, draw.y))
+        real = real if reals is None else reals(networks, real)
         u = draw.uniform(2, diffaugment.N_UNIFORM)
         return discriminator.view(real, u[:, :, 0]), discriminator.view(fake, u[:, :, 1])
 

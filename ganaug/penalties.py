@@ -1,7 +1,8 @@
 """Penalties on a discriminator's input gradient, per sample, for inputs of any rank.
 
 Inputs are ``(M, B, *)`` and a discriminator maps them to ``(M, B)``; a penalty is ``(M, B)``. The members and rows do
-not see each other in the networks of this library, so the gradient of the sum holds every row's own gradient.
+not see each other in the networks of this library, so the gradient of the sum holds every row's own gradient. Only a
+critic that compares a group of rows (`ganaug.nets.growing`) has the gradient of the group's sum at each of its rows.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from torch import nn
 from ganaug import checkpoint as checkpoints
 from ganaug import distributed, seeding
 from ganaug.ema import Average
-from ganaug.errors import ArtefactError, TrainingError
+from ganaug.errors import ArtefactError, ConfigError, TrainingError
 from ganaug.gan import Adam, Draw, Gan, Phase, RealRows
 from ganaug.monitor import BestWeights, Monitor
 from ganaug.progress import Progress, silent
@@ -161,7 +161,12 @@ def _observed(step: int, gan: Gan, intervals: Sequence[int]) -> bool:
 
 def _begin(gan: Gan, rows: RealRows, device: torch.device) -> State:
     for stage in gan.stages:
-        distributed.shard(stage.batch)
+        own = distributed.shard(stage.batch)
+        if distributed.world() > 1 and (own.stop - own.start) % gan.group:
+            raise ConfigError(
+                f"each process takes whole groups of {gan.group} rows, however: batch={stage.batch}, "
+                f"processes={distributed.world()}; take a batch that divides by {gan.group * distributed.world()}"
+            )
     gan.networks.to(device).requires_grad_(False)
     distributed.copy_first_(list(gan.networks.state_dict().values()))
     gan.source = gan.source.to(device)
@@ -223,7 +228,7 @@ def _differentiate(state: State, phase: Phase, draw: Draw, step: int) -> tuple[t
             break
         except torch.OutOfMemoryError as error:
             reason = str(error).partition(". ")[0]  # nothing else is kept: the error holds what filled the memory
-        _split_further(state, phase, own.stop - own.start, reason)
+        _split_further(state, phase, -(-(own.stop - own.start) // state.gan.group), reason)
     if state.parts > split:
         _log.warning(
             "the memory of %s does not hold a batch of %d rows; from step %d on it is taken in %d parts, which is "
@@ -240,9 +245,10 @@ def _accumulate(
     state: State, phase: Phase, draw: Draw, step: int, own: slice, rng_state: torch.Tensor
 ) -> tuple[torch.Tensor, list[Draw]]:
     """Add up the losses and gradients of the parts of the rows ``own``; see `_differentiate`."""
-    networks, n = state.gan.networks, own.stop - own.start
-    count = min(state.parts, n)
-    cuts = [own.start + k * n // count for k in range(count + 1)]
+    networks, n, group = state.gan.networks, own.stop - own.start, state.gan.group
+    groups = -(-n // group)
+    count = min(state.parts, groups)
+    cuts = [own.start + min(n, k * groups // count * group) for k in range(count + 1)]
     state.optimisers[phase.name].zero_grad(set_to_none=True)
     loss, parts = torch.zeros(draw.y.shape[0], device=draw.y.device), []
     for first, last in itertools.pairwise(cuts):
@@ -260,7 +266,7 @@ def _accumulate(
 
 
 def _split_further(state: State, phase: Phase, rows: int, reason: str) -> None:
-    """Halve the parts of a batch of ``rows``."""
+    """Halve the parts of a batch of ``rows``, or groups of rows."""
     if state.parts >= rows:
         raise TrainingError(
             f"the device's memory does not hold a single row of a batch in phase {phase.name!r} ({reason}); take "
