@@ -74,6 +74,7 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "lsgan",
         "r3gan",
         "sagan",
+        "stylegan2",
         "vanilla",
         "wgan",
         "wgan_gp",
