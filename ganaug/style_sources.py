@@ -13,7 +13,16 @@ from torch import Tensor
 
 from ganaug.gan import Source, Tensors
 
-__all__ = ["Crossed", "StyleSource"]
+__all__ = ["Crossed", "StyleSource", "halfway"]
+
+
+def halfway(layers: int) -> int:
+    """Return how many of the layers are the coarser half.
+
+    >>> halfway(3), halfway(7)
+    (2, 4)
+    """
+    return (layers + 1) // 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,18 +37,25 @@ class StyleSource:
     """Styled layers."""
     mixing: float
     """Share of the images whose fine layers have another style."""
+    crossing: float
+    """Share of these, where they have the coarser half of the layers to themselves, whose other style is of a class
+    that may be another."""
 
     def draw(self, y: Tensor, rng: torch.Generator) -> Tensors:
         """Return the generator's inputs for the classes ``y (M, B)``.
 
-        ``z, other (M, B, size)``, ``noise (M, B, pixels)``, and ``cut (M, B)``: the first layer that has the style of
-        ``other``, evenly from 1 to L - 1; L where there is none.
+        ``z, other (M, B, size)``; ``noise (M, B, pixels)``; ``cut (M, B)``: the first layer that has the style of
+        ``other``, evenly from 1 to L - 1, or L where there is none; ``donor (M, B)``: the class of ``other``, which is
+        ``y``, or the class of the image before where styles are crossed.
         """
         z, other = torch.randn(*y.shape, 2, self.size, generator=rng, device=y.device).unbind(-2)
         noise = torch.randn(*y.shape, self.pixels, generator=rng, device=y.device)
-        mixed, place = torch.rand(*y.shape, 2, generator=rng, device=y.device).unbind(-1)
+        mixed, place, crossed = torch.rand(*y.shape, 3, generator=rng, device=y.device).unbind(-1)
         cut = 1 + (place * (self.layers - 1)).long().clamp(max=self.layers - 2)
-        return {"z": z, "other": other, "noise": noise, "cut": torch.where(mixed < self.mixing, cut, self.layers)}
+        cut = torch.where(mixed < self.mixing, cut, self.layers)
+        crosses = (crossed < self.crossing) & (cut >= halfway(self.layers))
+        donor = torch.where(crosses, y.roll(1, dims=1), y)
+        return {"z": z, "other": other, "noise": noise, "cut": cut, "donor": donor}
 
     def arrays(self, member: int) -> dict[str, np.ndarray]:
         """Nothing has to be kept."""
@@ -59,9 +75,12 @@ class Crossed:
     cut: int
 
     def draw(self, y: Tensor, rng: torch.Generator) -> Tensors:
-        """Return the source's inputs, the same ``cut (M, B)`` for all, and the class ``donor (M, B)``."""
-        crossed = {"cut": torch.full_like(y, self.cut), "donor": torch.full_like(y, self.donor)}
-        return self.source.draw(y, rng) | crossed
+        """Return the source's inputs with the same ``cut (M, B)`` and ``donor (M, B)`` for all.
+
+        ``crossed (M, B)`` says that these are asked for, and do not only serve training.
+        """
+        asked = {"cut": torch.full_like(y, self.cut), "donor": torch.full_like(y, self.donor)}
+        return self.source.draw(y, rng) | asked | {"crossed": torch.ones_like(y, dtype=torch.bool)}
 
     def arrays(self, member: int) -> dict[str, np.ndarray]:
         """Return what the source keeps."""

@@ -28,6 +28,7 @@ __all__ = ["Mapping", "ModulatedConv2d", "SlowLinear", "StyleGenerator", "Styled
 GAIN = math.sqrt(2 / (1 + SLOPE**2))
 """What keeps the second moment of a signal through a leaky rectifier."""
 EPSILON = 1e-8
+FLAT = 0.1
 
 
 def map_sizes(height: int, width: int) -> list[tuple[int, int]]:
@@ -153,11 +154,20 @@ class _Level(nn.Module):
         self.picture = ModulatedConv2d(members, n_out, colours, style=style, kernel=1, demodulate=False)
 
 
+def _bounded(x: Tensor) -> Tensor:
+    """Return ``x``, flatter by `FLAT` outside [-1, 1], which is clipped for the user.
+
+    So that black and white are easily reached and kept, which a linear layer does not learn in a short training, and
+    yet have a gradient, which a hyperbolic tangent does not leave them.
+    """
+    return torch.lerp(x.clamp(-1, 1), x, FLAT)
+
+
 class Synthesis(nn.Module):
     """From the styles of all layers to images: a learnt constant, and a level a size.
 
-    **Shape:** ``styles (M, B, L, W), noise (M, B, pixels) -> (M, B, C, H, W)`` in (-1, 1). ``noise`` holds the maps of
-    all layers, coarse to fine. NOTE[DIFF]: the picture is bounded by a hyperbolic tangent.
+    **Shape:** ``styles (M, B, L, W), noise (M, B, pixels) -> (M, B, C, H, W)``, hardly beyond [-1, 1]. ``noise`` holds
+    the maps of all layers, coarse to fine. NOTE[DIFF]: pictures are not unbounded, see `_bounded`.
     """
 
     def __init__(
@@ -190,13 +200,13 @@ class Synthesis(nn.Module):
                 share = level.picture(h, styles[:, :, at - 1])  # pyright: ignore[reportCallIssue]
                 picture = share if picture is None else upsample(picture) + share
         assert picture is not None
-        return fit_size(picture.to(styles.dtype), *self.size).tanh()
+        return _bounded(fit_size(picture.to(styles.dtype), *self.size))
 
 
 class StyleGenerator(nn.Module):
     """Mapping and synthesis, the mean w of every class, and the mean path length.
 
-    **Shape:** ``inputs``, of `ganaug.style_sources.StyleSource`, ``y (M, B) -> (M, B, C, H, W)`` in (-1, 1).
+    **Shape:** ``inputs`` of `ganaug.style_sources.StyleSource`, ``y (M, B) -> (M, B, C, H, W)``, hardly beyond [-1, 1].
     """
 
     centre: Tensor

@@ -61,6 +61,9 @@ class Config(ImageConfig):
     """Share of the learning rate at which the mapping learns. NOTE[DIFF]: 0.01 in the paper, which trains longer."""
     mixing: float = 0.9
     """Share of the generated images of a training step whose fine styles are another's, from 0 to 1."""
+    crossing: float = 0.5
+    """Share of these, where only the finer half of the layers or less is another's, whose other style is of another
+    class of the batch, from 0 to 1. NOTE[DIFF]: teaches that the coarse layers alone decide the class."""
     truncation: float = 1.0
     """Psi, at least 0: how far images drawn for the user keep from the mean style of their class. 1: as trained; less
     is less variety; 0: a single image, but for the noise."""
@@ -80,16 +83,17 @@ class Config(ImageConfig):
     """Half-life of the averaged weights and of the mean style of a class, in steps."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.mixing <= 1:
-            raise ConfigError(f"mixing is a share from 0 to 1, however: mixing={self.mixing}")
+        for name in ("mixing", "crossing"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is a share from 0 to 1, however: {name}={getattr(self, name)}")
         if not (math.isfinite(self.truncation) and self.truncation >= 0):
             raise ConfigError(f"truncation must be a number of at least 0, however: truncation={self.truncation}")
 
 
 def _source(config: Config, layout: ImageLayout) -> StyleSource:
     maps = map_sizes(layout.height, layout.width)
-    pixels = sum(h * w for h, w in maps)
-    return StyleSource(size=config.noise, pixels=pixels, layers=len(maps), mixing=config.mixing)
+    shares = {"mixing": config.mixing, "crossing": config.crossing}
+    return StyleSource(size=config.noise, pixels=sum(h * w for h, w in maps), layers=len(maps), **shares)
 
 
 def make_source(
@@ -169,9 +173,9 @@ def _follow(networks: nn.ModuleDict, parts: Sequence[Draw]) -> None:
 
 
 def _generate(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Tensor:
-    """Generate images whose styles are mixed only where a donor's class says so."""
-    asked = inputs if "donor" in inputs else {name: value for name, value in inputs.items() if name != "cut"}
-    return networks["generator"](asked, y)
+    """Generate images in styles of their own, unless mixed ones are asked for."""
+    mixing = () if "crossed" in inputs else ("cut", "donor")
+    return networks["generator"]({name: value for name, value in inputs.items() if name not in mixing}, y)
 
 
 def _emit(networks: nn.ModuleDict, inputs: Tensors, y: Tensor, *, psi: float) -> EmittedImages:
