@@ -6,7 +6,7 @@ class's embedding stands beside z before the mapping, and is a projection in the
 
 NOTE[DIFF]: layers are as wide as a processor bears; of the learning rates only the mapping's is scaled; the
 discriminator is the one that all image variants share, without the standard deviation of its batch, as rows must not
-see each other; augmentation moves images and cuts holes. Style mixing and noise are drawn by the source.
+see each other, and ``preset`` is its alone; augmentation moves images and cuts holes. Style mixing and noise are drawn by the source.
 """
 
 from __future__ import annotations

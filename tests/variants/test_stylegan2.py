@@ -127,7 +127,7 @@ def test_a_split_batch_has_the_same_path_lengths_and_leaves_the_same_means() -> 
         state, parts = draw.rng.get_state(), []
         for first, last in itertools.pairwise(cuts):
             draw.rng.set_state(state)
-            part = replace(draw.part(slice(first, last)), cache={})
+            part = draw.part(slice(first, last))
             penalty.term(gan.networks, part)
             parts.append(part)
         for buffer in generator.buffers():
