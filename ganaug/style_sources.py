@@ -46,7 +46,7 @@ class StyleSource:
 
         ``z, other (M, B, size)``; ``noise (M, B, pixels)``; ``cut (M, B)``: the first layer that has the style of
         ``other``, evenly from 1 to L - 1, or L where there is none; ``donor (M, B)``: the class of ``other``, which is
-        ``y``, or the class of the image before where styles are crossed.
+        ``y``, or the class of the image before where styles are crossed; ``psi (M, B)``: 1, no truncation.
         """
         z, other = torch.randn(*y.shape, 2, self.size, generator=rng, device=y.device).unbind(-2)
         noise = torch.randn(*y.shape, self.pixels, generator=rng, device=y.device)
@@ -55,7 +55,8 @@ class StyleSource:
         cut = torch.where(mixed < self.mixing, cut, self.layers)
         crosses = (crossed < self.crossing) & (cut >= halfway(self.layers))
         donor = torch.where(crosses, y.roll(1, dims=1), y)
-        return {"z": z, "other": other, "noise": noise, "cut": cut, "donor": donor}
+        psi = torch.ones(y.shape, device=y.device)
+        return {"z": z, "other": other, "noise": noise, "cut": cut, "donor": donor, "psi": psi}
 
     def arrays(self, member: int) -> dict[str, np.ndarray]:
         """Nothing has to be kept."""

@@ -6,7 +6,8 @@ class's embedding stands beside z before the mapping, and is a projection in the
 
 NOTE[DIFF]: layers are as wide as a processor bears; of the learning rates only the mapping's is scaled; the
 discriminator is the one that all image variants share, without the standard deviation of its batch, as rows must not
-see each other, and ``preset`` is its alone; augmentation moves images and cuts holes. Style mixing and noise are drawn by the source.
+see each other, and ``preset`` is its alone; augmentation moves images and cuts holes. Style mixing and noise are drawn
+by the source.
 """
 
 from __future__ import annotations
@@ -179,6 +180,5 @@ def _generate(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Tensor:
 
 
 def _emit(networks: nn.ModuleDict, inputs: Tensors, y: Tensor, *, psi: float) -> EmittedImages:
-    """Generate with truncation, by ``inputs["psi"] (M, B)`` where it is there."""
-    psis = {"psi": torch.full(y.shape, psi, device=y.device)}
-    return EmittedImages(_generate(networks, psis | inputs, y))
+    """Generate with truncation, ``psi`` times ``inputs["psi"] (M, B)``, which is 1 unless somebody sweeps over it."""
+    return EmittedImages(_generate(networks, {**inputs, "psi": psi * inputs["psi"]}, y))

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganaug import fitting, styles
+from ganaug import fitting, latent, styles
 from ganaug.encode import ImageLayout
 from ganaug.errors import ConfigError
 from ganaug.gan import Draw, Gan
@@ -186,12 +186,18 @@ def test_truncation_narrows_the_variety_of_a_class_down_to_one_image(fitted: Syn
     assert np.array_equal(pixels(replace(fitted, config=replace(fitted.config, truncation=0.3)), 1), pixels(fitted, 1))
 
 
-def test_psi_among_the_inputs_goes_before_that_of_the_settings() -> None:
-    gan, generator = composed(truncation=0.3)
+def test_psi_among_the_inputs_scales_that_of_the_settings() -> None:
+    gan, generator = composed(truncation=0.5)
     generator.centre.normal_(generator=torch.Generator().manual_seed(0))
     draw = drawn(gan)
     plain = {"z": draw.inputs["z"], "noise": draw.inputs["noise"]}
-    for given, psi in (({}, 0.3), ({"psi": torch.full((2, 6), 0.8)}, 0.8)):
+    for given, psi in (({}, 0.5), ({"psi": torch.full((2, 6), 1.5)}, 0.75)):
         expected = generator(plain | {"psi": torch.full((2, 6), psi)}, draw.y)
         assert torch.equal(gan.emit(gan.networks, draw.inputs | given, draw.y).images, expected)
     assert not torch.allclose(generator(plain, draw.y), expected, atol=1e-3)
+
+
+def test_a_sweep_through_the_latent_space_truncates(fitted: Synthesizer) -> None:
+    swept = latent.truncation_sweep(fitted, 1, (0.0, 0.5, 1.0), 0, n=30).astype(float)
+    spread = swept.std(1).mean((1, 2, 3))
+    assert spread[0] < 1 < 1.5 * spread[1] < spread[2]
