@@ -139,7 +139,7 @@ class StyledConv(nn.Module):
     def forward(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
         h = self.conv(x, w)
         h = upsample(h) if self.up else h
-        h = h + self.strength.view(-1, 1, 1, 1, 1) * noise + self.bias[:, None, :, None, None]
+        h = h + (self.strength.view(-1, 1, 1, 1, 1) * noise).to(h.dtype) + self.bias[:, None, :, None, None].to(h.dtype)
         return F.leaky_relu(h, SLOPE) * GAIN
 
 
