@@ -96,6 +96,7 @@ class Draw:
             real=self.real[:, shard],
             y=self.y[:, shard],
             inputs={name: value[:, shard] for name, value in self.inputs.items()},
+            cache={},
             shard=shard,
             whole=(self.real, self.y),
         )

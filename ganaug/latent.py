@@ -56,6 +56,9 @@ def truncation_sweep(
 ) -> np.ndarray:
     """Draw the same ``n`` images of class ``label`` with their noise scaled by each of ``values``.
 
+    Where a generator has styles (``psi`` among its inputs), these are drawn towards their mean instead of the noise, as
+    it does not see how large that is.
+
     Noise nearer to 0 is what the generator met most often: images become more alike and often clearer, the trade of
     fidelity against variety of Brock et al. 2018 (arXiv 1809.11096, sec. 3.1).
 
@@ -72,7 +75,8 @@ def truncation_sweep(
     if scales.ndim != 1 or not len(scales) or not np.isfinite(scales).all() or (scales < 0).any():
         raise ConfigError(f"values must be one or more finite numbers of at least 0, however: {values!r}")
     inputs, y = _inputs(synthesizer, label, n, random_state)
-    return np.stack([_images(synthesizer, {**inputs, "z": float(scale) * inputs["z"]}, y) for scale in scales])
+    scaled = "psi" if "psi" in inputs else "z"
+    return np.stack([_images(synthesizer, {**inputs, scaled: float(scale) * inputs[scaled]}, y) for scale in scales])
 
 
 def slerp(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
