@@ -69,6 +69,7 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "anchored",
         "anchored_image",
         "cgan",
+        "cyclegan",
         "dcgan",
         "hinge",
         "lsgan",
