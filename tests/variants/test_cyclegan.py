@@ -63,7 +63,7 @@ def trained(gan: Gan, rows: Any) -> Gan:
 
 @pytest.fixture(scope="module")
 def digit_gan() -> tuple[Gan, Any]:
-    gan, rows = digit_game(steps=200, batch=48)
+    gan, rows = digit_game(steps=160, batch=48)
     return trained(gan, rows), rows
 
 
@@ -127,7 +127,7 @@ def test_a_step_moves_only_its_own_network(start: Any, number: int, moving: str)
 
 
 def test_the_cycle_loss_falls_and_without_it_rows_do_not_find_back() -> None:
-    with_it, without = (trained(*row_game(steps=250, cycle=weight)) for weight in (1.0, 0.0))
+    with_it, without = (trained(*row_game(steps=160, cycle=weight)) for weight in (1.0, 0.0))
     rows = row_game()[1]
     start = kept(row_game()[0], rows, "cycle")
     assert kept(with_it, rows, "cycle") < 0.8 * start
