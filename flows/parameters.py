@@ -75,6 +75,7 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "anchored_image",
         "cgan",
         "ctgan",
+        "cyclegan",
         "dcgan",
         "hinge",
         "lsgan",
