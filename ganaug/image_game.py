@@ -275,7 +275,7 @@ def compose(
     gradients = lazy_gradients(weight=config.gamma, interval=config.penalty_interval)
     adam = Adam(learning_rate=config.learning_rate, betas=(0.0, 0.9), final_share=config.final_share)
     phases = adversarial_phases(adam=adam, penalties=gradients, judged=judged, counts=counts)
-    return play(config, generator, critic, source, phases, steps=steps, seeds=seeds, alone=stacked == 1)
+    return play(config, generator, critic, source, phases, steps=steps, seeds=seeds, judged=judged)
 
 
 def play(
@@ -288,9 +288,9 @@ def play(
     steps: int,
     seeds: Sequence[int],
     batch: int | None = None,
-    alone: bool = True,
+    judged: Judged | None = None,
 ) -> Gan:
-    """Initialise both networks, and let them play ``phases``; ``alone``: the critic judges single images."""
+    """Initialise both networks, and let them play ``phases``; for ``judged`` see `adversarial_phases`."""
     options = {"members": len(seeds), "translation": config.translation, "hole": config.hole}
     networks = nn.ModuleDict({"generator": generator, "discriminator": ImageDiscriminator(critic, **options)})
     for name, network in networks.items():
@@ -303,7 +303,8 @@ def play(
         averaged=("generator",),
         generate=generate,
         emit=emit,
-        critic=_judge if alone else None,
+        critic=_judge,
+        judged=judged,
         half_life=config.half_life,
     )
 

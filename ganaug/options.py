@@ -36,6 +36,8 @@ __all__ = [
     "Totals",
     "Transforms",
     "Variant",
+    "Watch",
+    "WatchEvery",
     "augmenter_of",
     "depth_of",
     "images_of",
@@ -77,6 +79,20 @@ Variant = Annotated[
         metavar="NAME",
         help="The generator: auto (anchored for tables, anchored_image for images), or another that `ganaug variants` "
         "lists.",
+    ),
+]
+Watch = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Write how the training goes there while it runs: history.jsonl, of images samples, TensorBoard's events.",
+        show_default=False,
+    ),
+]
+WatchEvery = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="STEPS", help="How often the training is looked at.", show_default="a twelfth of the training"
     ),
 ]
 IdColumns = Annotated[
