@@ -57,7 +57,7 @@ MODALITIES = ("tables",)
 class Config:
     """Settings of the conditional tabular GAN."""
 
-    steps: int = 1000
+    steps: int = 800
     """Generator steps, at least 0."""
     batch: int = 256
     """Rows of a step, classes balanced; a multiple of ``pac``."""
