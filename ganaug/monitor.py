@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ganaug import seeding
-from ganaug.gan import Gan
+from ganaug.gan import Gan, RealRows
 
-__all__ = ["BestWeights", "EnergyMonitor", "Monitor", "energy_distance", "mean_distance"]
+__all__ = ["BestWeights", "EnergyMonitor", "ErrorMonitor", "Monitor", "energy_distance", "mean_distance"]
 
 Monitor = Callable[[Gan, nn.ModuleDict], Tensor]
 """``(gan, networks) -> (M,)``: one score a member, lower is better; infinite where nothing may be kept."""
@@ -58,6 +58,30 @@ class EnergyMonitor:
 
     def require_sound(self, gan: Gan, networks: nn.ModuleDict, best: Tensor) -> None:
         """Accept every state: rows of a table that are all alike are the encoder's matter, and the check's."""
+
+
+class ErrorMonitor:
+    """How far what the networks make of held-out rows is from them, for a `Gan` that has an ``error``.
+
+    Parameters
+    ----------
+    rows
+        Held-out rows of every member.
+    """
+
+    def __init__(self, rows: RealRows, *, seed: int, device: torch.device, n: int = 256) -> None:
+        self._rows, self._seed, self._device, self._n = rows, seed, device, n
+
+    @torch.no_grad()
+    def __call__(self, gan: Gan, networks: nn.ModuleDict) -> Tensor:
+        """Return the mean error of every member ``(M,)``, of the same rows and noise at every call."""
+        assert gan.error is not None, "there is an error to look at"
+        rng = seeding.torch_rng(self._seed, "monitor", device=self._device)
+        real, y = self._rows.draw(self._n, rng)
+        return gan.error(networks, real, y, rng).mean(1)
+
+    def require_sound(self, gan: Gan, networks: nn.ModuleDict, best: Tensor) -> None:
+        """Accept every state: what is made of given rows cannot be all alike."""
 
 
 def energy_distance(x: Tensor, y: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from ganaug.device import resolve_device
 from ganaug.errors import DataError
 from ganaug.fitting import images, tables
 from ganaug.image_schema import ImageSchema
+from ganaug.monitor import ErrorMonitor
 from ganaug.progress import Progress, silent, with_epochs
 from ganaug.schema import TableSchema
 from ganaug.synthesizer import Synthesizer
@@ -151,7 +152,12 @@ class _Batch:
         held_out = [m.take(held) for m, (_, held) in zip(self.members, splits, strict=True)]
         shape = {"n_classes": n_classes, "seeds": self.seeds}
         gan = variant.build(config, layout, variant.make_source(config, layout, shown, **shape), **shape)
-        monitor = self.kind.monitor(shown, held_out, layout, self.schema, seed=seed, device=device)
+        if gan.error is None:
+            monitor = self.kind.monitor(shown, held_out, layout, self.schema, seed=seed, device=device)
+        else:
+            unseen = [held if len(held) else own for own, held in zip(shown, held_out, strict=True)]
+            watched = self.kind.rows(unseen, layout, n_classes).to(device)
+            monitor = ErrorMonitor(watched, seed=seed, device=device)
         trained = train(
             gan,
             self.kind.rows(shown, layout, n_classes).to(device),

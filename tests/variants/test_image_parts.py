@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from ganaug.encode import ImageEncoder
 from ganaug.gan import Draw, Gan
 from tests.digits import digits, image_data
 
-NAMES = variants.names("images")
+NAMES = variants.names("images", adding=True)
 COUNTS = {0: 30, 1: 12, 7: 5}
 
 

@@ -20,7 +20,7 @@ from ganaug.synthesizer import Synthesizer
 from ganaug.variants import anchored_image
 from tests.digits import digits, image_data
 
-NAMES = variants.names("images")
+NAMES = variants.names("images", adding=True)
 COUNTS = {0: 30, 1: 12, 7: 5}
 
 
