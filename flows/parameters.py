@@ -71,6 +71,7 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "cgan",
         "dcgan",
         "hinge",
+        "inpaint",
         "lsgan",
         "r3gan",
         "sagan",
