@@ -18,7 +18,16 @@ from ganaug.data.rows import TableMember
 from ganaug.gan import Tensors
 from ganaug.image_sources import ImageAnchors
 
-__all__ = ["HoledImages", "MaskedRows", "known_cells", "known_pixels"]
+__all__ = ["HoledImages", "MaskedRows", "known_cells", "known_pixels", "normal"]
+
+
+def normal(u: Tensor) -> Tensor:
+    """Return standard normal numbers of uniform ones, of any shape.
+
+    >>> normal(torch.tensor([0.5, 0.975])).round(decimals=2)
+    tensor([0.0000, 1.9600])
+    """
+    return torch.erfinv((2 * u - 1).clamp(-1 + 1e-6, 1 - 1e-6)) * 2**0.5
 
 
 def known_cells(u: Tensor, share: float) -> Tensor:
