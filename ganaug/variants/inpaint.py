@@ -42,7 +42,7 @@ KEEPS_ROWS = True
 """The artefact holds training rows or images."""
 MODALITIES = ("tables", "images")
 TRANSFORMS = True
-TABLE_STEPS, SMALL_STEPS, LARGE_STEPS = 1500, 500, 300
+TABLE_STEPS, SMALL_STEPS, LARGE_STEPS = 1200, 500, 300
 SMALL = 16
 """Pixels of the longer side up to which images are small."""
 
@@ -52,7 +52,7 @@ class Config(GameConfig):
     """Settings of filling in."""
 
     steps: int | None = None
-    """Training steps, at least 0. None: 1,500 for tables; 500 for images of up to 16 pixels a side, 300 for others."""
+    """Training steps, at least 0. None: 1,200 for tables; 500 for images of up to 16 pixels a side, 300 for others."""
     rows: int = 256
     """Rows of a step of a table, classes balanced."""
     width: int = 128
