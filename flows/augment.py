@@ -134,7 +134,7 @@ def main(
     ] = None,
     target: Annotated[str | None, typer.Option("--target", "-t", help="The column that holds the classes.")] = None,
     strategy: Annotated[str, typer.Option(help="How many rows: policy, or imbalanced-learn's words.")] = "policy",
-    variant: Annotated[str, typer.Option(help="auto, anchored or wgan_gp (tables), anchored_image or r3gan.")] = "auto",
+    variant: Annotated[str, typer.Option(help="auto, or another name that `ganaug variants` lists.")] = "auto",
     check: Annotated[str, typer.Option(help="auto, none, quick or thorough.")] = "auto",
     publish_to: Annotated[str | None, typer.Option(help="Where sets are published, version by version.")] = None,
     publish: Annotated[str, typer.Option(help="if_helps, always or never.")] = "if_helps",

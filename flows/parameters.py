@@ -13,7 +13,12 @@ from ganaug.storage import join, require_no_secrets
 
 __all__ = ["AugmentRequest"]
 
-Strategy = Literal["policy", "auto", "minority", "not minority", "not majority", "all"]
+Strategy = Literal[
+        "auto",
+        "all",
+        "minority",
+        "policy",
+    ]
 Ratio = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Side = Annotated[int, Field(ge=8, le=128)]
@@ -69,12 +74,18 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "anchored",
         "anchored_image",
         "cgan",
+        "ctgan",
+        "cyclegan",
         "dcgan",
         "hinge",
         "inpaint",
         "lsgan",
+        "multiscale",
+        "progressive",
         "r3gan",
         "sagan",
+        "stylegan2",
+        "vaegan",
         "vanilla",
         "wgan",
         "wgan_gp",

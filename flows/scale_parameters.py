@@ -70,7 +70,7 @@ class CompareRequest(BaseModel, extra="forbid", frozen=True):
     out: Place = _field(2, "Folder for the results: a path or an fsspec URL that all workers share.")
     augmenters: list[str] = _field(
         3,
-        "What is compared: 'policy', variants ('anchored', 'wgan_gp', 'anchored_image', 'r3gan'), cheap arms "
+        "What is compared: 'policy', variants (`ganaug variants` lists them), cheap arms "
         "('random_oversampling', 'smote', 'class_weights', ...), samplers of imbalanced-learn ('ADASYN', ...).",
         min_length=1,
     )

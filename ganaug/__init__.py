@@ -12,8 +12,9 @@ and `GANSampler`. The modules, in the order in which data take their way through
 - `encode`: columns -> numbers and back
 - `nets`, `losses`, `penalties`: the parts of a network and what it is trained for
 - `gan`, `sources`, `variants`: a GAN as a bundle, what it starts from, and the variants, one file each
-- `ema`, `checkpoint`, `monitor`, `trainer`: the one training loop
-- `synthesizer`: the fitted artefact; save, load, sample
+- `ema`, `checkpoint`, `monitor`, `watching`, `training_state`, `trainer`: the one training loop, what it is watched by,
+  and how it goes back where it goes wrong
+- `synthesizer`, `latent`, `styles`: the fitted artefact; save, load, sample; walks through its noise; styles mixed
 - `sampling`: how many rows of which class, and which of them to keep
 - `fitting`, `parquet`: schema + encoder + variant + trainer -> synthesizer; the streaming writer
 - `embedding`, `imagenet`, `transforms`: images as features, of a small or a large network; moved, cropped, mirrored

@@ -16,7 +16,7 @@ from ganaug.image_options import ImageOptions
 from ganaug.parquet import write_parquet
 from ganaug.progress import bar
 from ganaug.request import Request
-from ganaug.runs import check_new_folder, told
+from ganaug.runs import check_new_folder, local_path, told
 from ganaug.steps import begin
 from ganaug.synthesizer import Synthesizer
 
@@ -61,9 +61,9 @@ def augment(
         says: ``"auto"``, ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"``, a ratio, a dict label ->
         rows (real and synthetic together), or a callable. Without a target: a number of rows to add.
     variant
-        ``"auto"`` or the name of a variant: for tables ``"anchored"`` or ``"wgan_gp"``, for images
-        ``"anchored_image"`` or ``"r3gan"`` (the second of each keeps no training row in its artefact); or a variant's
-        ``Config``.
+        ``"auto"`` (``"anchored"`` for tables, ``"anchored_image"`` for images), the name of another variant, or a
+        variant's ``Config``. `ganaug.variants.names` lists them, and on the command line ``ganaug variants`` says what
+        each is for, and whose artefacts keep no training row.
     check
         True or ``"quick"``, ``"thorough"``, or False. The check fits everything anew on training folds and scores
         classifiers on real rows that nothing has seen.
@@ -144,6 +144,8 @@ def fit(
     progress: bool = True,
     out: str | os.PathLike[str] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    watch: str | os.PathLike[str] | None = None,
+    watch_every: int | None = None,
 ) -> Synthesizer:
     """Fit a generator to a table or an image set; the parameters are those of `augment`.
 
@@ -156,8 +158,13 @@ def fit(
     comes to the same bits. Give a ``random_state`` then. It is removed when ``out`` is written; without ``out``, remove
     it yourself when the synthesizer is safe.
 
+    With ``watch``, a local folder, the training is written there while it runs (see `ganaug.watching`), from one
+    observation to the next every ``watch_every`` steps, or every twelfth of the training. Training has the same result
+    with and without, unless it goes wrong: it then goes back to the last observation that was sound.
+
     Files written with ``out``: ``synthesizer.json`` and ``weights.safetensors`` in that folder, as
-    `Synthesizer.save` writes them.
+    `Synthesizer.save` writes them; with ``watch``: ``history.jsonl`` in that folder, of images ``samples/*.png``, and
+    where the package tensorboard is installed ``tensorboard/``.
 
     Raises
     ------
@@ -166,7 +173,8 @@ def fit(
     ArtefactError
         The checkpoint is of another training.
     TrainingError
-        The training went wrong: a loss is not finite, images have collapsed, or the memory does not hold a row.
+        The training went wrong, also after it went back three times: a loss is not finite or grows without bound, a
+        class has collapsed; or the memory does not hold a row.
 
     Examples
     --------
@@ -196,6 +204,7 @@ def fit(
             device=device,
             progress=shown,
             checkpoint=checkpoint,
+            watching=_watching(watch, watch_every),
         )
     if folder is not None and distributed.is_first():
         with told(folder):
@@ -204,3 +213,10 @@ def fit(
                 checkpoints.remove(checkpoint)
     distributed.agreed(0)  # nobody returns before the files are there
     return synthesizer
+
+
+def _watching(folder: str | os.PathLike[str] | None, every: int | None) -> fitting.Watching | None:
+    if folder is None and every is None:
+        return None
+    place = None if folder is None else local_path(folder)
+    return fitting.Watching(every=every, folder=place, tensorboard=None if place is None else place / "tensorboard")

@@ -68,7 +68,8 @@ class Augmentation:
 
         Files written: ``synthetic/`` (Parquet and ``manifest.json``), ``synthesizer/`` (`Synthesizer.load` reads it),
         ``report.html``, ``report.json``, ``report.md``, ``effect.json``, ``fidelity.json``, ``plan.json``,
-        ``run.json``, and of images ``contact-sheets/``.
+        ``run.json``, ``training/`` (how the generator was trained: ``history.jsonl``, and of images ``samples/``), and
+        of images ``contact-sheets/``.
         `augment` with ``out=folder``, the same data and the same options returns what is stored there.
 
         Raises
@@ -80,7 +81,8 @@ class Augmentation:
         with new_folder(folder) as scratch:
             keys = keys_of(described, self.run.seed)
             place = RunFolder.open(scratch, request=described, seed=self.run.seed, versions=versions(), keys=keys)
-            finish(replace(self.run, folder=place, results=dict(self.run.results)))
+            results = {**self.run.results, steps.TRAINING: steps.pictures(self.run)}
+            finish(replace(self.run, folder=place, results=results))
         return Path(folder)
 
 

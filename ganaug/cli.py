@@ -1,7 +1,8 @@
-"""The command line: ``ganaug augment|train|sample|transform|check|inspect|demo|releases``.
+"""The command line: ``ganaug augment|train|sample|transform|check|inspect|demo|variants|releases``.
 
 Bad input ends with exit status 2 and one sentence on standard error; ``GANAUG_TRACEBACK=1`` shows where it was noticed.
-What each command does is in `ganaug.commands`, of ``transform`` in `ganaug.transform_command`, and of ``releases`` in
+What each command does is in `ganaug.commands`, of ``transform`` in `ganaug.transform_command`, of ``variants`` in
+`ganaug.variant_commands`, and of ``releases`` in
 `ganaug.release_commands`.
 """
 
@@ -14,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from ganaug import __version__, commands, release_commands, transform_command
+from ganaug import __version__, commands, release_commands, transform_command, variant_commands
 from ganaug.errors import TrainingError
 from ganaug.terminal import one_line_warnings, say
 
@@ -92,4 +93,7 @@ app.command(
 app.command(epilog="**Example**\n\n- `ganaug demo -o ganaug-demo`, then open ganaug-demo/report.html in a browser\n")(
     commands.demo
 )
+app.command(
+    epilog="**Examples**\n\n- `ganaug variants --for images`\n- `ganaug variants hinge` — all that can be set\n"
+)(variant_commands.variants)
 app.add_typer(release_commands.app)

@@ -36,6 +36,8 @@ from ganaug.options import (
     Totals,
     Transforms,
     Variant,
+    Watch,
+    WatchEvery,
     augmenter_of,
     depth_of,
     images_of,
@@ -120,6 +122,8 @@ def train(
     split: Split = None,
     skip_unreadable: SkipUnreadable = False,
     checkpoint: Checkpoint = None,
+    watch: Watch = None,
+    watch_every: WatchEvery = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -152,6 +156,8 @@ def train(
             progress=bars,
             out=out,
             checkpoint=checkpoint,
+            watch=watch,
+            watch_every=watch_every,
         )
     distributed.leave()
     if not first:

@@ -97,6 +97,7 @@ class Draw:
             real=self.real[:, shard],
             y=self.y[:, shard],
             inputs={name: value[:, shard] for name, value in self.inputs.items()},
+            cache={},
             shard=shard,
             whole=(self.real, self.y),
         )
@@ -227,9 +228,6 @@ class Gan:
     """``(networks, inputs, y) -> (M, B, *)`` in the discriminator's view, for monitors."""
     emit: Callable[[nn.ModuleDict, Tensors, Tensor], Any]
     """``(networks, inputs, y) ->`` what the encoder decodes, for sampling."""
-    critic: Callable[[nn.ModuleDict, Tensor, Tensor], Tensor] | None = None
-    """``(networks, x (M, B, *), y (M, B)) -> (M, B)``: how real rows in the discriminator's view seem to it, the more
-    the larger; for monitors. None where it does not judge single rows."""
     transform: Change | None = None
     """How given rows are changed; None where it only makes new ones."""
     error: Callable[[nn.ModuleDict, Tensor, Tensor, torch.Generator], Tensor] | None = None
@@ -237,7 +235,14 @@ class Gan:
     the best step is chosen on held-out rows; None: by how like them what it draws is."""
     half_life: float = 100.0
     """Half-life of the averaged weights, in steps."""
+    group: int = 1
+    """Consecutive rows of a batch that the losses look at together; a batch is split between such groups only."""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    critic: Callable[[nn.ModuleDict, Tensor, Tensor], Tensor] | None = None
+    """``(networks, x (M, B, *), y) -> logits (M, B)``, higher for what looks real, x in the discriminator's view; for
+    watching the training. None: there is nothing to ask."""
+    judged: Callable[[Draw, Tensor], tuple[Tensor, Tensor]] | None = None
+    """``(draw, generated) -> (real, fake)``: what the critic is shown; None: the real and the generated rows."""
 
     @property
     def steps(self) -> int:

@@ -36,6 +36,8 @@ __all__ = [
     "Totals",
     "Transforms",
     "Variant",
+    "Watch",
+    "WatchEvery",
     "augmenter_of",
     "depth_of",
     "images_of",
@@ -75,8 +77,22 @@ Variant = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="The generator. Tables: anchored, or wgan_gp, which keeps no training row. Images: anchored_image, or "
-        "r3gan, which keeps no training image.",
+        help="The generator: auto (anchored for tables, anchored_image for images), or another that `ganaug variants` "
+        "lists.",
+    ),
+]
+Watch = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Write how the training goes there while it runs: history.jsonl, of images samples, TensorBoard's events.",
+        show_default=False,
+    ),
+]
+WatchEvery = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="STEPS", help="How often the training is looked at.", show_default="a twelfth of the training"
     ),
 ]
 IdColumns = Annotated[

@@ -28,7 +28,7 @@ from ganaug.schema import TableSchema, close_to
 __all__ = ["Request", "keys_of", "modality_of", "run_name", "versions"]
 
 DEPTHS = ("quick", "thorough")
-FORMAT = 3
+FORMAT = 4
 """Raised when code makes other results of the same words, so that stored ones are not taken for them."""
 GENERATOR = ("data", "target", "schema", "id_columns", "images", "variant", "random_state", "device")
 JUDGED = (*GENERATOR, "sampling_strategy", "groups", "estimator", "scoring")

@@ -44,8 +44,8 @@ class GANSampler(BaseSampler):
         given; a table's classes keep their shares, see `ganaug.augment`. Everything else means what it does in
         imbalanced-learn.
     variant : str or a variant's Config, default='auto'
-        The generator: ``'auto'``, ``'anchored'`` or ``'wgan_gp'`` (tables), ``'anchored_image'`` or ``'r3gan'``
-        (images), or a configuration such as ``ganaug.variants.anchored.Config(steps=200)``.
+        The generator: ``'auto'`` (``'anchored'`` for tables, ``'anchored_image'`` for images), another name of
+        `ganaug.variants.names`, or a configuration such as ``ganaug.variants.anchored.Config(steps=200)``.
     image_shape : tuple of int or None, default=None
         For rows that are flattened images: their shape, ``(h, w)``, ``(h, w, c)`` or ``(c, h, w)``. Arrays of three or
         four dimensions are images anyway.

@@ -26,7 +26,7 @@ from ganaug import files, seeding, transforming, variants
 from ganaug.device import resolve_device
 from ganaug.encode import AnyEncoder, AnyLayout, encoder_from_state, layout_from_json
 from ganaug.errors import ArtefactError, ConfigError, OutputError
-from ganaug.gan import Source
+from ganaug.gan import Source, Tensors
 from ganaug.image_schema import ImageSchema, schema_from_json
 from ganaug.runs import told
 from ganaug.schema import TableSchema
@@ -143,6 +143,11 @@ class Synthesizer:
         blocks = (labels[at : at + block] for at in range(0, len(labels), block))
         tables = list(self._decoded(blocks, seed, 0))
         return pa.concat_tables(tables).combine_chunks() if tables else self.empty()
+
+    @torch.no_grad()
+    def emit(self, inputs: Tensors, y: torch.Tensor) -> Any:
+        """Return what the generator makes of inputs of `source` for the class codes ``y (1, B)``, not decoded."""
+        return self._emit(self._networks, inputs, y)
 
     def empty(self) -> pa.Table:
         """Return no rows, with the right columns."""

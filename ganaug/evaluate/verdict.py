@@ -13,6 +13,7 @@ __all__ = ["Evidence", "Verdict", "decide", "sentence"]
 
 Verdict = Literal["helps", "better than nothing", "harms", "no evidence", "left alone", "not measurable"]
 
+AS_THEY_ARE = "use the data as they are"
 COVERS = {
     "folds": "another split of the rows and other generator seeds",
     "single": "other test rows and generator seeds, not other training rows",
@@ -96,7 +97,10 @@ def sentence(verdict: Verdict, evidence: Evidence) -> str:
             f"{evidence.ours} left the data alone in {where}{measured}: no amount of synthetic rows stood out on the "
             f"training rows{detectable}; {_instead(evidence)}."
         )
-    return f"There is no evidence that {evidence.ours} changes anything: {change}{detectable}; {_instead(evidence)}."
+    ours = evidence.ours.replace("The ", "the ", 1) if evidence.ours.startswith("The ") else evidence.ours
+    nothing = "the rows without it do as well, as far as can be told"
+    otherwise = nothing if _instead(evidence) == AS_THEY_ARE else _instead(evidence)
+    return f"There is no evidence that {ours} changes anything: {change}{detectable}; {otherwise}."
 
 
 def _instead(evidence: Evidence) -> str:
@@ -110,7 +114,7 @@ def _instead(evidence: Evidence) -> str:
             "use the data as they are and tune the decision threshold if rare classes matter more than probability 0.5 "
             f"says (balanced accuracy {_interval(evidence.tuning)})"
         )
-    return "use the data as they are"
+    return AS_THEY_ARE
 
 
 def _interval(interval: Interval) -> str:

@@ -15,7 +15,7 @@ from ganaug.monitor import EnergyMonitor
 from ganaug.nets import OneHot
 from ganaug.schema import TableSchema
 
-__all__ = ["MODALITY", "encoders", "join", "member", "monitor", "rows", "shape_of"]
+__all__ = ["MODALITY", "encoders", "join", "member", "monitor", "painter", "rows", "shape_of"]
 
 MODALITY = "tables"
 
@@ -63,12 +63,16 @@ def monitor(
     *,
     seed: int,
     device: torch.device,
-) -> EnergyMonitor | None:
-    """Return what scores the networks on held-out rows; None where no member has any."""
-    if not any(len(held) for held in held_out):
-        return None
+    thorough: bool,
+) -> EnergyMonitor:
+    """Return what scores the networks on held-out rows, and sees how much the rows of a class vary."""
     view = _view(layout).to(device)
-    return EnergyMonitor([_by_class(m, schema.n_classes, view, device) for m in held_out], seed=seed)
+    unseen, seen = ([_by_class(m, schema.n_classes, view, device) for m in part] for part in (held_out, shown))
+    return EnergyMonitor(unseen, seed=seed, shown=seen, thorough=thorough)
+
+
+def painter(layout: Layout, n_classes: int, *, seed: int, device: torch.device) -> None:
+    """Rows of a table have no picture."""
 
 
 def _view(layout: Layout) -> OneHot:

@@ -78,7 +78,7 @@ def names(modality: str | None = None, *, adding: bool = False) -> tuple[str, ..
     """
     found = sorted(module.name for module in pkgutil.iter_modules(__path__))
     found = [name for name in found if modality is None or modality in _module(name).MODALITIES]
-    return tuple(name for name in found if adds_rows(name) or not adding)
+    return tuple(name for name in found if not adding or adds_rows(name))
 
 
 def adds_rows(name: str) -> bool:

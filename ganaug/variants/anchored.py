@@ -167,6 +167,10 @@ def _emit(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Emitted:
     return Emitted(continuous, torch.where(from_b > 0, inputs["b_codes"], inputs["a_codes"]))
 
 
+def _logits(networks: nn.ModuleDict, x: Tensor, y: Tensor) -> Tensor:
+    return networks["discriminator"](x, y)
+
+
 def _discriminator_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
     with torch.no_grad():
         draw.cache["fake"] = fake = _generate(networks, draw.inputs, draw.y)
@@ -248,4 +252,5 @@ def build(config: Config, layout: Layout, source: AnchorSource, *, n_classes: in
         generate=_generate,
         emit=_emit,
         half_life=config.half_life,
+        critic=_logits,
     )

@@ -84,9 +84,14 @@ def test_the_threshold_is_named_where_tuning_it_helps():
 def test_no_evidence_says_what_would_have_been_missed_and_claims_nothing():
     case = evidence(UNSURE, detectable=0.041)
     text = sentence(decide(case), case)
-    assert "0.041" in text and "use the data as they are" in text
+    assert "0.041" in text and "the rows without it do as well, as far as can be told" in text
     for claim in (" helps", " harms", "better than"):
         assert claim not in text
+
+
+def test_a_label_begins_small_within_a_sentence():
+    case = evidence(UNSURE, ours="The policy")
+    assert "no evidence that the policy changes" in sentence(decide(case), case)
 
 
 def test_left_alone_in_every_fold_reports_no_change_that_was_not_made():

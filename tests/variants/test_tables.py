@@ -1,7 +1,8 @@
-"""Every table variant: the condition obeyed in the features, its own part, and steps that move what they say."""
+"""Every table variant: the condition obeyed in the features, its own part; what holds for all: test_family."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,28 +12,27 @@ import torch
 
 from ganaug import fitting, variants
 from ganaug.data import read_table
-from ganaug.data.rows import TableMember
-from ganaug.encode import Layout, TableEncoder
 from ganaug.errors import ConfigError
+from ganaug.gan import Draw
+from ganaug.trainer import train
 from ganaug.variants import anchored, wgan_gp
+from tests.family import CENTRES, adding, mixture, parts
 
-CENTRES = {"a": (-4.0, 0.0), "b": (4.0, 0.0), "c": (0.0, 6.0)}
-
-
-def mixture(seed: int = 0, rows: tuple[int, ...] = (300, 150, 40)) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    parts = []
-    for (label, centre), n in zip(CENTRES.items(), rows, strict=True):
-        x = rng.normal(size=(n, 2)) * 0.6 + centre
-        colour = np.where(rng.random(n) < 0.9, {"a": "red", "b": "green", "c": "blue"}[label], "grey")
-        parts.append(pd.DataFrame({"x": x[:, 0], "y": x[:, 1], "colour": colour, "label": label}))
-    return pd.concat(parts, ignore_index=True)
+NAMES = adding("tables")
+AT_DEFAULTS = ("anchored", "wgan_gp")
+"""Of the others, which differ by their objective, fewer and smaller steps must do."""
 
 
-@pytest.mark.parametrize("name", variants.names("tables"))
+def config_for(name: str, **small: int) -> Any:
+    """Return a variant's defaults, or, of most, a training that takes a few seconds."""
+    config = variants.get(name).Config()
+    return config if name in AT_DEFAULTS else replace(config, **small)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_right_component_is_hit(name: str) -> None:
-    read = read_table(mixture(), target="label")
-    rows = fitting.fit(read.table, read.schema, variant=name, seed=0).sample(
+    read, config = read_table(mixture(), target="label"), config_for(name, steps=800, batch=96)
+    rows = fitting.fit(read.table, read.schema, variant=config, seed=0).sample(
         conditions=dict.fromkeys(CENTRES, 1000), random_state=0
     )
     points = rows[["x", "y"]].to_numpy()
@@ -45,7 +45,7 @@ def test_the_right_component_is_hit(name: str) -> None:
     assert own.groupby(rows["label"]).mean().between(0.75, 1).all()
 
 
-@pytest.mark.parametrize("name", variants.names("tables"))
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     "frame",
     [
@@ -62,24 +62,8 @@ def test_tables_of_one_kind_of_column_train(name: str, frame: pd.DataFrame) -> N
     assert rows.notna().all(axis=None)
 
 
-def parts(config: Any, frame: pd.DataFrame) -> tuple[Any, Any, Layout]:
-    """Return the untrained Gan of one member, its rows' encoder and layout."""
-    read = read_table(frame, target="label")
-    encoder = TableEncoder.fit(read.table, read.schema)
-    encoded = encoder.encode(read.table)
-    buckets = encoder.bucket(encoded.codes)
-    member = TableMember(
-        continuous=encoded.continuous, codes=encoded.codes, buckets=buckets, labels=read.schema.label_codes(read.table)
-    )
-    name, config = variants.resolve(config)
-    module = variants.get(name)
-    shape = {"n_classes": 3, "seeds": [0]}
-    gan = module.build(config, encoder.layout, module.make_source(config, encoder.layout, [member], **shape), **shape)
-    return gan, encoder, encoder.layout
-
-
 def test_untrained_anchored_rows_lie_between_their_anchors() -> None:
-    gan, _, _ = parts(anchored.Config(), mixture())
+    gan, _ = parts("anchored", "tables", config=anchored.Config())
     y = torch.tensor([[0, 1, 2] * 200])
     inputs = gan.source.draw(y, torch.Generator().manual_seed(0))
     emitted = gan.emit(gan.networks, inputs, y)
@@ -92,7 +76,7 @@ def test_untrained_anchored_rows_lie_between_their_anchors() -> None:
 
 def test_the_residual_never_exceeds_its_reach() -> None:
     config = anchored.Config(reach=0.25)
-    gan, _, _ = parts(config, mixture())
+    gan, _ = parts("anchored", "tables", config=config, data=read_table(mixture(), target="label"))
     with torch.no_grad():
         for parameter in gan.networks["generator"].parameters():
             parameter.normal_(generator=torch.Generator().manual_seed(0))
@@ -118,41 +102,28 @@ def test_a_spike_or_missing_value_is_kept_whole_and_never_averaged() -> None:
         assert rows["x"].isna().any()
 
 
-def test_rows_keep_the_dependence_between_columns_that_training_teaches() -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_keep_the_dependence_between_columns_that_training_teaches(name: str) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=600)
     frame = pd.DataFrame({"x": x, "y": -x + rng.normal(size=600) * 0.2, "label": np.where(x > 0.8, "a", "b")})
     read = read_table(frame, target="label")
-    for name in variants.names("tables"):
-        rows = fitting.fit(read.table, read.schema, variant=name, seed=0).sample(2000, random_state=0)
-        assert rows["x"].corr(rows["y"]) < -0.9, name
+    config = config_for(name, steps=300, batch=96)
+    rows = fitting.fit(read.table, read.schema, variant=config, seed=0).sample(2000, random_state=0)
+    assert rows["x"].corr(rows["y"]) < -0.9
 
 
 def test_the_gradient_penalty_of_wgan_gp_pulls_the_critics_slope_to_one() -> None:
-    read = read_table(mixture(), target="label")
-    gan, encoder, layout = parts(wgan_gp.Config(steps=150), mixture())
-    from ganaug.data.rows import TableRows
-    from ganaug.gan import Draw
-    from ganaug.nets import OneHot
-    from ganaug.trainer import train
-
-    encoded = encoder.encode(read.table)
-    member = TableMember(
-        continuous=encoded.continuous,
-        codes=encoded.codes,
-        buckets=encoded.codes,
-        labels=read.schema.label_codes(read.table),
-    )
-    rows = TableRows.pack(
-        [member], n_classes=3, view=OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
-    )
+    data = read_table(mixture(), target="label")
+    gan, rows = parts("wgan_gp", "tables", config=wgan_gp.Config(steps=150), data=data)
+    (penalty,) = next(phase for phase in gan.phases if phase.name == "critic").penalties
 
     def slope() -> float:
         rng = torch.Generator().manual_seed(0)
         real, y = rows.draw(400, rng)
         fake = gan.generate(gan.networks, gan.source.draw(y, rng), y)
         draw = Draw(real=real, y=y, inputs={}, rng=rng, cache={"fake": fake})
-        return wgan_gp._gradient_penalty(gan.networks, draw).mean().item()
+        return penalty.term(gan.networks, draw).mean().item()
 
     before = slope()
     train(gan, rows, seed=0, device=torch.device("cpu"))
