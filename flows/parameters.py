@@ -14,11 +14,11 @@ from ganaug.storage import join, require_no_secrets
 __all__ = ["AugmentRequest"]
 
 Strategy = Literal[
-        "auto",
-        "all",
-        "minority",
-        "policy",
-    ]
+    "auto",
+    "all",
+    "minority",
+    "policy",
+]
 Ratio = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Side = Annotated[int, Field(ge=8, le=128)]

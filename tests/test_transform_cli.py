@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from ganaug import fitting
 from ganaug.cli import main
+from ganaug.data import read_table
+from ganaug.variants import inpaint
 from ganaug.variants.super_resolution import Config
 from tests.digits import digits, image_data
 
@@ -52,6 +55,20 @@ def test_images_are_made_larger_into_parquet_and_folders(
     written = sorted((tmp_path / "pictures").rglob("*.png"))
     assert [path.parent.name for path in written] == ["a", "a", "b", "b"]
     assert all(np.array_equal(np.asarray(Image.open(path)), a) for path, a in zip(written, stored, strict=True))
+
+
+def test_missing_cells_of_a_csv_file_are_filled_in(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    whole = pd.DataFrame({"a": rng.normal(size=60).round(3), "b": rng.choice(["x", "y"], 60), "c": ["m", "n"] * 30})
+    read = read_table(whole, target="c")
+    fitted = fitting.fit(read.table, read.schema, variant=inpaint.Config(steps=3, width=8), seed=0, device="cpu")
+    fitted.save(tmp_path / "generator")
+    given = whole.where(rng.random((60, 3)) < [0.7, 0.7, 1])
+    given.to_csv(tmp_path / "given.csv", index=False)
+    assert run("transform", tmp_path / "generator", tmp_path / "given.csv", "-o", tmp_path / "rows") == 0
+    filled = pd.read_parquet(tmp_path / "rows" / "data")
+    assert filled.notna().all(axis=None) and given.isna().any(axis=None)
+    assert all((filled[name] == given[name])[given[name].notna()].all() for name in whole)
 
 
 @pytest.mark.parametrize(
