@@ -73,6 +73,7 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "cyclegan",
         "dcgan",
         "hinge",
+        "inpaint",
         "lsgan",
         "multiscale",
         "progressive",

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganaug import fitting, variants
+from ganaug import fitting
 from ganaug.data.image_rows import ImageRows
 from ganaug.gan import Draw, Gan
 from tests import family
 from tests.digits import digits, image_data
 from tests.family import parts, tiny
 
-NAMES = variants.names("images")
+NAMES = family.adding("images")
 RELATIVISTIC = ("anchored_image", "r3gan")
 FEATURED = (*RELATIVISTIC, "dcgan")
 """Penalties, presets and precision are those of networks that all share: with R1 and R2, and, from noise, R1 alone."""
