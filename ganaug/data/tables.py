@@ -17,6 +17,7 @@ from ganaug.data.files import notice_synthetic, read_file
 from ganaug.errors import DataError
 from ganaug.image_schema import ImageSchema
 from ganaug.schema import Column, TableSchema
+from ganaug.value_schema import ValueSchema
 
 __all__ = ["TableData", "listed_by_type", "read_table", "to_pandas"]
 
@@ -37,6 +38,8 @@ def read_table(
     target: Hashable = None,
     id_columns: Sequence[Hashable] | None = None,
     classes: Any = None,
+    task: str = "classification",
+    edges: Sequence[float] | None = None,
 ) -> TableData[TableSchema]:
     """Read, check and describe a table.
 
@@ -53,6 +56,11 @@ def read_table(
         The columns that name a row and must not be learnt. None has them looked for, with a warning.
     classes
         The labels to use instead of those found; the table may then hold some of them only.
+    task
+        ``"classification"``: the target holds classes. ``"regression"``: numbers, of which ranges stand for classes
+        (see `ganaug.value_schema`).
+    edges
+        The borders of these ranges; None: by how rare the values are.
 
     Raises
     ------
@@ -68,8 +76,9 @@ def read_table(
     """
     table, form, labels, container, target_name = _unpack(data, target)
     validate.check_table(table)
+    numeric = validate.is_regression(task, target_name)
     found = None
-    if target_name is not None:
+    if target_name is not None and not numeric:
         found = validate.classes_of(table.column(target_name), target_name, known=classes)
     features = [name for name in table.column_names if name != target_name]
     if not features:
@@ -88,7 +97,7 @@ def read_table(
         container=container,
         form=form,
     )
-    return TableData(table=table, schema=schema)
+    return TableData(table=table, schema=ValueSchema.of(schema, table, edges) if numeric else schema)
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from ganaug.arrays import comparable, index_in, kind_of, pc, plain
-from ganaug.errors import DataError, DataWarning
+from ganaug.errors import ConfigError, DataError, DataWarning
 from ganaug.schema import close_to
 
-__all__ = ["check_table", "classes_of", "resolve_name", "warn_if_ordered"]
+__all__ = ["TASKS", "check_table", "classes_of", "is_regression", "resolve_name", "warn_if_ordered"]
 
 _MIN_ROWS = 2
 _MIN_ROWS_TO_SUSPECT = 20
@@ -104,8 +104,27 @@ def _refuse_continuous(unique: pa.Array, n_rows: int, name: str) -> None:
     if (fractional and len(unique) > 10) or many:
         raise DataError(
             f"the target {name!r} looks continuous: {len(unique)} different values in {n_rows} rows; "
-            "bin it into classes, or leave the target out to augment all rows as one class"
+            "bin it into classes, pass task='regression' to balance the ranges of a number, or leave the target out to "
+            "augment all rows as one class"
         )
+
+
+TASKS = ("classification", "regression")
+
+
+def is_regression(task: str, target: str | None) -> bool:
+    """Tell whether the target is a number to be predicted, and not a class.
+
+    Raises
+    ------
+    ConfigError
+        ``task`` is unknown, or there is no target to predict.
+    """
+    if task not in TASKS:
+        raise ConfigError(f"task must be one of {', '.join(TASKS)}, however: {task!r}")
+    if task == "regression" and target is None:
+        raise ConfigError("task='regression' needs a target; name the column with the numbers, target='price', say")
+    return task == "regression"
 
 
 def warn_if_ordered(table: pa.Table, names: Sequence[str]) -> None:
