@@ -59,7 +59,7 @@ def borders(values: np.ndarray, *, most: int = STRATA, least: int = LEAST) -> tu
     closed.
 
     >>> borders(np.concatenate([np.arange(100.0), [150.0, 200.0]]), most=4, least=2)
-    (0.0, 30.0, 70.0, 120.0, 200.0)
+    (0.0, 39.0, 70.0, 114.0, 200.0)
     """
     low, high = float(values.min()), float(values.max())
     scale = Scale.fit(values)

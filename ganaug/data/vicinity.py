@@ -84,12 +84,6 @@ class Vicinity:
         nearest = torch.where(to_left < to_right, left, right)
         return self.width.gather(1, nearest) + torch.minimum(to_left, to_right)
 
-    def count(self, y: Tensor) -> Tensor:
-        """Return how many rows lie within one width of ``y (M, B)``, int64 ``(M, B)``."""
-        width = self.around(y)
-        above = torch.searchsorted(self.scores, y + width, right=True)
-        return above - torch.searchsorted(self.scores, y - width)
-
     def draw(self, y: Tensor, rng: torch.Generator) -> Tensor:
         """Draw one row near each of the scores ``y (M, B)``: its position in the table of all members, ``(M, B)``."""
         width = self.around(y)

@@ -7,7 +7,7 @@ projection discriminator accepts. Codes come from a or b. Its artefact keeps the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -32,7 +32,6 @@ KEEPS_ROWS = True
 MODALITY = "tables"
 TAKES_VALUES = True
 """Rows can be asked for by a numeric target."""
-Share, Differs = Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +59,8 @@ class Config:
     learning_rate: float = 1e-3
     """Of both networks."""
     contrast: float = 15.0
-    """Weight of real rows shown under a wrong class, which the discriminator must tell from rows of that class."""
+    """Weight of real rows shown under a wrong class, which the discriminator must tell from rows of that class;
+    not used with a numeric target."""
     scarce: int = 50
     """Rows of a class up to which ``contrast`` counts in full; beyond, it falls as ``scarce / rows``."""
     gamma: float = 1.0
@@ -184,22 +184,20 @@ def _discriminator_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
     return losses.relativistic_discriminator(real, discriminator(fake, draw.y))
 
 
-def _contrast(networks: nn.ModuleDict, draw: Draw, *, share: Share, differs: Differs) -> Tensor:
+def _contrast(networks: nn.ModuleDict, draw: Draw, *, share: Tensor) -> Tensor:
     """Let real rows of other classes count as fake ones of the class asked for, ``(M, B)``.
 
     The matching-aware discriminator of Reed et al. 2016 (arXiv 1605.05396, alg. 1). With it the generator of a scarce
     class learns from all the rows of the others where it must not go.
 
-    Of a numeric target, another class is a value outside of the vicinity of the one asked for.
-
-    NOTE[DIFF]: each class's loss is weighted by its ``share(y) (M, B)``. A class with many rows is known from
+    NOTE[DIFF]: each class's loss is weighted by its ``share (M, n_classes)``. A class with many rows is known from
     them, and there the contrast only keeps the generator from where classes overlap: on Adult, whose rarer class has
     7,841 rows, full weight gave a coverage of .44 where this gave .95 (held-out rows: .92; scores by rank).
     """
     discriminator = networks["discriminator"]
     other, y = draw.previous()
-    wrong = differs(draw.y, y)
-    loss = share(draw.y) * losses.relativistic_discriminator(
+    wrong = draw.y != y
+    loss = share.to(draw.y.device).gather(1, draw.y) * losses.relativistic_discriminator(
         discriminator(draw.real, draw.y), discriminator(other, draw.y)
     )
     return torch.where(wrong, loss, 0.0)
@@ -221,16 +219,18 @@ def _r2(networks: nn.ModuleDict, draw: Draw) -> Tensor:
     return penalties.squared_gradient(lambda x: networks["discriminator"](x, draw.y), draw.cache["fake"])
 
 
-def _told_apart(source: AnchorSource | ValueAnchorSource, scarce: int) -> dict[str, Any]:
-    """Return what `_contrast` has to know of the classes, or of the values of a numeric target."""
+def _contrasts(config: Config, source: AnchorSource | ValueAnchorSource) -> tuple[Penalty, ...]:
+    """Return the contrast between classes; none between the values of a numeric target.
+
+    Values change smoothly and noisily with the features: with real rows of other values shown as fake ones (at weight
+    15) the rows for a value became too typical of it. On halves of the diabetes table, a forest fitted on the one half
+    explains .45 of the target's variance in the other half, .45 in rows generated from that without the contrast, and
+    .73 with it.
+    """
     if isinstance(source, ValueAnchorSource):
-        near = source.vicinity
-        return {
-            "share": lambda y: (scarce / near.to(y.device).count(y).clamp(min=1)).clamp(max=1),
-            "differs": lambda y, other: (y - other).abs() > near.to(y.device).around(y),
-        }
-    weight = (scarce / source.size.clamp(min=1)).clamp(max=1)
-    return {"share": lambda y: weight.to(y.device).gather(1, y), "differs": torch.ne}
+        return ()
+    share = (config.scarce / source.size.clamp(min=1)).clamp(max=1)
+    return (Penalty(name="contrast", term=partial(_contrast, share=share), weight=config.contrast),)
 
 
 def build(
@@ -259,7 +259,6 @@ def build(
     for name, network in networks.items():
         initialise(network, seeds, name)
     adam = Adam(learning_rate=config.learning_rate)
-    contrast = partial(_contrast, **_told_apart(source, config.scarce))
     lazy = {"weight": config.gamma, "interval": config.penalty_interval}
     return Gan(
         networks=networks,
@@ -271,7 +270,7 @@ def build(
                 loss=_discriminator_loss,
                 optimiser=adam,
                 penalties=(
-                    Penalty(name="contrast", term=contrast, weight=config.contrast),
+                    *_contrasts(config, source),
                     Penalty(name="r1", term=_r1, **lazy),
                     Penalty(name="r2", term=_r2, **lazy),
                 ),
