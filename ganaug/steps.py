@@ -37,6 +37,7 @@ from ganaug.runs import RunFolder, told
 from ganaug.sampling import class_counts
 from ganaug.storage import join
 from ganaug.synthesizer import Synthesizer
+from ganaug.value_schema import ValueSchema
 
 __all__ = ["Run", "amounts", "begin", "check", "draw", "plan", "read_rows", "source", "to_json", "train", "write_rows"]
 
@@ -279,9 +280,9 @@ def read_rows(path: Path, rows: TableData) -> pa.Table:
     table = pa.concat_tables([pq.read_table(pa.py_buffer(data)) for data in content]).combine_chunks()
     if isinstance(rows.schema, ImageSchema):
         return unpublish(table, rows.schema)
-    schema = rows.table.schema
-    columns = [_like(table.column(field.name), rows.table.column(field.name)) for field in schema]
-    return pa.Table.from_arrays(columns, schema=schema)
+    real = rows.schema.publish(rows.table.slice(0, 1))
+    columns = [_like(table.column(field.name), real.column(field.name)) for field in real.schema]
+    return rows.schema.unpublish(pa.Table.from_arrays(columns, schema=real.schema))
 
 
 def _like(column: pa.ChunkedArray, real: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -314,7 +315,7 @@ def _plan(run: Run) -> Plan:
 
 def _check(run: Run) -> Effect | None:
     request, rows = run.request, run.rows
-    if request.depth is None:
+    if request.depth is None or isinstance(rows.schema, ValueSchema):
         return None
     augmenter: GanAugmenter = Policy(variant=request.variant)
     if not request.by_policy:

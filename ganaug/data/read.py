@@ -17,7 +17,7 @@ __all__ = ["is_images", "read"]
 def read(
     data: Any,
     *,
-    target: Hashable = None,
+    target: Hashable | list[Hashable] = None,
     id_columns: Sequence[Hashable] | None = None,
     classes: Any = None,
     size: tuple[int, int] | None = None,
@@ -38,6 +38,8 @@ def read(
     if is_images(data):
         if id_columns:
             raise DataError(f"images have no identifier columns; leave id_columns=None, however: {id_columns=}")
+        if isinstance(target, list):
+            raise ConfigError(f"images have one label column, however: target={target!r}; join the labels to one")
         if task != "classification":
             raise ConfigError(f"images are asked for by class only; task must be 'classification', however: {task!r}")
         return read_images(data, target=target, classes=classes, **images)

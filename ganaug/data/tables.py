@@ -16,6 +16,7 @@ from ganaug.data import identifiers, validate
 from ganaug.data.files import notice_synthetic, read_file
 from ganaug.errors import DataError
 from ganaug.image_schema import ImageSchema
+from ganaug.joint_schema import JointSchema, LabelColumn, join_labels
 from ganaug.schema import Column, TableSchema
 from ganaug.value_schema import ValueSchema
 
@@ -35,7 +36,7 @@ class TableData(Generic[S]):
 def read_table(
     data: Any,
     *,
-    target: Hashable = None,
+    target: Hashable | list[Hashable] = None,
     id_columns: Sequence[Hashable] | None = None,
     classes: Any = None,
     task: str = "classification",
@@ -51,7 +52,8 @@ def read_table(
         index of a DataFrame is no feature: it is left out, and synthetic rows get a default one. To keep a
         meaningful index, make it a column (``reset_index()``).
     target
-        The label of the target column; None if the rows have no classes, or for ``(X, y)``.
+        The label of the target column; None if the rows have no classes, or for ``(X, y)``. A list of several: the
+        class of a row is its combination of labels (see `ganaug.joint_schema`).
     id_columns
         The columns that name a row and must not be learnt. None has them looked for, with a warning.
     classes
@@ -74,16 +76,20 @@ def read_table(
     >>> read.schema.class_names(), read.schema.feature_names
     (['no', 'yes'], ['age'])
     """
-    table, form, labels, container, target_name = _unpack(data, target)
+    table, form, labels, container, targets = _unpack(data, target)
     validate.check_table(table)
-    numeric = validate.is_regression(task, target_name)
-    found = None
-    if target_name is not None and not numeric:
+    numeric = validate.is_regression(task, targets)
+    given, joint, found = table, None, None
+    target_name = targets[0] if targets else None
+    if len(targets) > 1:
+        table, joint = join_labels(table, [_label_column(table, name) for name in targets], known=classes)
+        target_name, found = joint.name, joint.classes
+    elif target_name is not None and not numeric:
         found = validate.classes_of(table.column(target_name), target_name, known=classes)
     features = [name for name in table.column_names if name != target_name]
     if not features:
         raise DataError(f"{target_name!r} is the only column; give at least one feature beside the target")
-    ids = _id_columns(table, features, id_columns, labels, target_name)
+    ids = _id_columns(given, features, id_columns, labels, targets)
     if len(ids) == len(features):
         raise DataError(f"nothing is left to learn from: all features are identifiers, {ids}; pass id_columns=[]")
     validate.warn_if_ordered(table, [name for name in features if name not in ids])
@@ -97,7 +103,11 @@ def read_table(
         container=container,
         form=form,
     )
-    return TableData(table=table, schema=ValueSchema.of(schema, table, edges) if numeric else schema)
+    if joint is not None:
+        schema = JointSchema.of(schema, given.schema, joint)
+    elif numeric:
+        schema = ValueSchema.of(schema, table, edges)
+    return TableData(table=table, schema=schema)
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
@@ -111,14 +121,16 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 _Container = Literal["pandas", "arrow", "xy"]
 
 
-def _unpack(data: Any, target: Hashable) -> tuple[pa.Table, dict[str, Any], list[Any], _Container, str | None]:
+def _unpack(data: Any, target: Any) -> tuple[pa.Table, dict[str, Any], list[Any], _Container, list[str]]:
+    """Return the table, its form, the columns' labels, its container, and the names of the target columns."""
     container: _Container = "pandas"
     if isinstance(data, tuple):
         if len(data) != 2:
             raise DataError(f"a tuple must be (X, y), however it has {len(data)} items")
         if target is not None:
             raise DataError(f"(X, y) brings its labels in y; leave target=None, however: {target=}")
-        return *(parts := containers.from_xy(*data))[:3], "xy", parts[3]
+        table, form, labels, name = containers.from_xy(*data)
+        return table, form, labels, "xy", [] if name is None else [name]
     if isinstance(data, pd.DataFrame):
         table, form, labels = containers.from_frame(data)
     elif isinstance(data, pa.Table):
@@ -132,12 +144,20 @@ def _unpack(data: Any, target: Hashable) -> tuple[pa.Table, dict[str, Any], list
             "data must be a pandas DataFrame, a pyarrow Table, a tuple (X, y), or a path or URL of CSV or Parquet, "
             f"however: {type(data).__module__}.{type(data).__name__}"
         )
-    name = None if target is None else validate.resolve_name(target, labels, table.column_names, what="the target")
-    return table, form, labels, container, name
+    asked = target if isinstance(target, list) else [] if target is None else [target]
+    names = [validate.resolve_name(label, labels, table.column_names, what="the target") for label in asked]
+    if isinstance(target, list) and (not names or len(set(names)) < len(names)):
+        raise DataError(f"target must name one column or several different ones, however: {target!r}")
+    return table, form, labels, container, names
+
+
+def _label_column(table: pa.Table, name: str) -> LabelColumn:
+    column = table.column(name)
+    return LabelColumn(name=name, values=validate.classes_of(column, name), categories=listed_by_type(column))
 
 
 def _id_columns(
-    table: pa.Table, features: list[str], given: Sequence[Hashable] | None, labels: list[Any], target: str | None
+    table: pa.Table, features: list[str], given: Sequence[Hashable] | None, labels: list[Any], targets: list[str]
 ) -> list[str]:
     if given is None:
         found = identifiers.detect(table, features)
@@ -147,8 +167,8 @@ def _id_columns(
     if isinstance(given, str):
         raise DataError(f"id_columns must be a list of column names, however: {given!r}; write [{given!r}]")
     names = [validate.resolve_name(label, labels, table.column_names, what="the identifier column") for label in given]
-    if target in names:
-        raise DataError(f"the target {target!r} cannot be an identifier too; leave it out of id_columns")
+    if both := [name for name in names if name in targets]:
+        raise DataError(f"the target {both[0]!r} cannot be an identifier too; leave it out of id_columns")
     for name in names:
         if pa.types.is_boolean(table.schema.field(name).type):
             raise DataError(f"column {name!r} is boolean and cannot name a row; leave it out of id_columns, or drop it")

@@ -112,18 +112,20 @@ def _refuse_continuous(unique: pa.Array, n_rows: int, name: str) -> None:
 TASKS = ("classification", "regression")
 
 
-def is_regression(task: str, target: str | None) -> bool:
+def is_regression(task: str, targets: Sequence[str]) -> bool:
     """Tell whether the target is a number to be predicted, and not a class.
 
     Raises
     ------
     ConfigError
-        ``task`` is unknown, or there is no target to predict.
+        ``task`` is unknown, or there is not one target to predict.
     """
     if task not in TASKS:
         raise ConfigError(f"task must be one of {', '.join(TASKS)}, however: {task!r}")
-    if task == "regression" and target is None:
-        raise ConfigError("task='regression' needs a target; name the column with the numbers, target='price', say")
+    if task == "regression" and len(targets) != 1:
+        raise ConfigError(
+            f"task='regression' needs one target, a column of numbers, however there are {len(targets)}: {targets}"
+        )
     return task == "regression"
 
 

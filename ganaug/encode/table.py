@@ -50,18 +50,28 @@ class Layout:
     """Which code column holds the state of each continuous one: 0 means that its value counts."""
     valued: bool = False
     """Whether rows are asked for by a value of a numeric target, float ``(M, B)``, and not by a class code."""
+    factors: tuple[tuple[int, ...], ...] | None = None
+    """For every class, the code of its label in each of several label columns; None where there is one, or none."""
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain JSON object; `from_json` undoes it."""
         widths, codes = list(self.widths), list(self.code_of_continuous)
-        valued = {"valued": True} if self.valued else {}
-        return {"n_continuous": self.n_continuous, "widths": widths, "code_of_continuous": codes, **valued}
+        conditions: dict[str, Any] = {"valued": True} if self.valued else {}
+        if self.factors is not None:
+            conditions["factors"] = [list(codes) for codes in self.factors]
+        return {"n_continuous": self.n_continuous, "widths": widths, "code_of_continuous": codes, **conditions}
 
     @classmethod
     def from_json(cls, d: dict[str, Any]) -> Layout:
         """Undo `to_json`."""
-        valued = bool(d.get("valued", False))
-        return cls(int(d["n_continuous"]), tuple(d["widths"]), tuple(d["code_of_continuous"]), valued=valued)
+        factors = d.get("factors")
+        return cls(
+            int(d["n_continuous"]),
+            tuple(d["widths"]),
+            tuple(d["code_of_continuous"]),
+            valued=bool(d.get("valued", False)),
+            factors=None if factors is None else tuple(tuple(int(c) for c in codes) for codes in factors),
+        )
 
 
 Part = NumericColumn | CategoryColumn | ConstantColumn | IdentifierColumn
@@ -103,7 +113,9 @@ class TableEncoder:
         self._coded = [p for p in self.parts if isinstance(p, NumericColumn | CategoryColumn)]
         of_continuous = tuple(j for j, p in enumerate(self._coded) if isinstance(p, NumericColumn))
         widths = tuple(p.n_states if isinstance(p, NumericColumn) else p.width for p in self._coded)
-        self.layout = Layout(len(of_continuous), widths, of_continuous, valued=target is not None)
+        self.layout = Layout(
+            len(of_continuous), widths, of_continuous, valued=target is not None, factors=schema.factors
+        )
 
     @classmethod
     def fit(

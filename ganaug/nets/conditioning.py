@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from ganaug.nets.blocks import MemberEmbedding, MemberLinear
 from ganaug.nets.mlp import Trunk
-from ganaug.nets.values import ValueEmbedding
+from ganaug.nets.values import FactoredEmbedding, ValueEmbedding
 
 __all__ = ["Classifier", "ConditionalMLP", "ProjectionCritic"]
 
 
-def _embedding(members: int, n_classes: int, n_out: int, *, valued: bool) -> nn.Module:
-    return ValueEmbedding(members, n_out) if valued else MemberEmbedding(members, n_classes, n_out)
+Factors = Sequence[Sequence[int]] | None
+"""For every class, the code of its label in each of several label columns; None where there is one column."""
+
+
+def _embedding(members: int, n_classes: int, n_out: int, *, valued: bool, factors: Factors) -> nn.Module:
+    if valued:
+        return ValueEmbedding(members, n_out)
+    if factors is not None:
+        return FactoredEmbedding(members, factors, n_out)
+    return MemberEmbedding(members, n_classes, n_out)
 
 
 class ConditionalMLP(nn.Module):
@@ -35,9 +45,10 @@ class ConditionalMLP(nn.Module):
         embedding: int = 16,
         zero_head: bool = False,
         valued: bool = False,
+        factors: Factors = None,
     ) -> None:
         super().__init__()
-        self.embedding = _embedding(members, n_classes, embedding, valued=valued)
+        self.embedding = _embedding(members, n_classes, embedding, valued=valued, factors=factors)
         self.trunk = Trunk(members, n_in + embedding, width, depth)
         self.head = MemberLinear(members, width, n_out, zero=zero_head)
 
@@ -70,12 +81,20 @@ class ProjectionCritic(nn.Module):
     """
 
     def __init__(
-        self, members: int, n_in: int, *, n_classes: int, width: int, depth: int, valued: bool = False
+        self,
+        members: int,
+        n_in: int,
+        *,
+        n_classes: int,
+        width: int,
+        depth: int,
+        valued: bool = False,
+        factors: Factors = None,
     ) -> None:
         super().__init__()
         self.trunk = Trunk(members, n_in, width, depth)
         self.head = MemberLinear(members, width, 1)
-        self.embedding = _embedding(members, n_classes, width, valued=valued)
+        self.embedding = _embedding(members, n_classes, width, valued=valued, factors=factors)
         self.scale = width**-0.5
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:

@@ -139,6 +139,7 @@ class _Generator(nn.Module):
             depth=config.depth,
             zero_head=True,
             valued=layout.valued,
+            factors=layout.factors,
         )
 
     def forward(self, inputs: Tensors, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -253,6 +254,7 @@ def build(
                 width=config.width,
                 depth=config.depth,
                 valued=layout.valued,
+                factors=layout.factors,
             ),
         }
     )

@@ -94,6 +94,7 @@ class _Generator(nn.Module):
             n_classes=n_classes,
             width=config.width,
             depth=config.depth,
+            factors=layout.factors,
         )
 
     def forward(self, inputs: Tensors, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -170,7 +171,7 @@ def build(config: Config, layout: Layout, source: NoiseSource, *, n_classes: int
     networks = nn.ModuleDict(
         {
             "generator": _Generator(config, layout, members=members, n_classes=n_classes),
-            "critic": ConditionalMLP(members, _view(layout).n_dims + n_classes, 1, **shape),
+            "critic": ConditionalMLP(members, _view(layout).n_dims + n_classes, 1, factors=layout.factors, **shape),
             "judge": Classifier(members, _view(layout).n_dims, n_classes=n_classes, width=config.width, depth=1),
         }
     )
