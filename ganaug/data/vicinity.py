@@ -16,7 +16,7 @@ from torch import Tensor
 __all__ = ["Vicinity", "widths"]
 
 NEAREST = 5
-"""The width of a vicinity is the distance to this many-th nearest training value."""
+"""The width of a vicinity is the distance to this many-th nearest training value, or to the ``sqrt(n) / 2``-th of n."""
 NARROWEST = 1e-3
 """Width where many rows share a value, in deviations of the target."""
 LEAST_WEIGHT = 1e-3
@@ -26,8 +26,13 @@ CANDIDATES = 32
 
 
 def widths(scores: np.ndarray) -> np.ndarray:
-    """Return for each of the sorted ``scores (n,)`` the distance to the fifth nearest other one, ``(n,)``."""
-    k = min(NEAREST, len(scores) - 1)
+    """Return how wide the vicinity of each of the sorted ``scores (n,)`` is, ``(n,)``: see `NEAREST`.
+
+    Fewer rows come closer to the value, and what is drawn for one value varies less. On 400 rows with an exponential
+    target, with the 5th the noise in the features had half its deviation at a common value; with the 20th, rows for a
+    value far out were those for one a sixth lower.
+    """
+    k = min(max(NEAREST, round(len(scores) ** 0.5 / 2)), len(scores) - 1)
     if k < 1:
         return np.full(len(scores), NARROWEST)
     reach = np.full(len(scores), np.inf)
