@@ -65,9 +65,10 @@ def class_counts(strategy: Any, codes: np.ndarray, schema: Labelled) -> dict[int
     if not isinstance(strategy, str | Real) or isinstance(strategy, bool):
         raise ConfigError(f"sampling_strategy must be a string, a ratio, a dict or a callable, however: {strategy!r}")
     if isinstance(schema, ValueSchema) and isinstance(strategy, Real):
-        if not 0 < strategy <= 1:
+        share = float(strategy)
+        if not 0 < share <= 1:
             raise ConfigError(f"of a numeric target, sampling_strategy must be in (0, 1], however: {strategy}")
-        return raised_counts(codes, schema.n_classes, float(strategy))
+        return raised_counts(codes, schema.n_classes, share)
     if schema.n_classes == 1:
         raise ConfigError(
             f"sampling_strategy={strategy!r} compares classes, but there is one class only; say how many rows to add, "

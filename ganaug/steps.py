@@ -37,7 +37,6 @@ from ganaug.runs import RunFolder, told
 from ganaug.sampling import class_counts
 from ganaug.storage import join
 from ganaug.synthesizer import Synthesizer
-from ganaug.value_schema import ValueSchema
 
 __all__ = ["Run", "amounts", "begin", "check", "draw", "plan", "read_rows", "source", "to_json", "train", "write_rows"]
 
@@ -233,9 +232,9 @@ def check(run: Run) -> Effect | None:
 
 
 def amounts(run: Run) -> Plan:
-    """Return the plan that the verdict leaves: nothing where the policy's rows harm, or where it chose none."""
+    """Return the plan that the verdict leaves: nothing where the policy's (or the rule's) rows harm, or it chose none."""
     planned, effect = plan(run), check(run)
-    if planned.choice is not None and effect is not None and effect.verdict in WITHHELD:
+    if run.request.by_policy and effect is not None and effect.verdict in WITHHELD:
         return replace(planned, counts=dict.fromkeys(planned.counts, 0))
     return planned
 
@@ -315,7 +314,7 @@ def _plan(run: Run) -> Plan:
 
 def _check(run: Run) -> Effect | None:
     request, rows = run.request, run.rows
-    if request.depth is None or isinstance(rows.schema, ValueSchema):
+    if request.depth is None:
         return None
     augmenter: GanAugmenter = Policy(variant=request.variant)
     if not request.by_policy:

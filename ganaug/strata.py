@@ -63,7 +63,8 @@ def borders(values: np.ndarray, *, most: int = STRATA, least: int = LEAST) -> tu
     """
     low, high = float(values.min()), float(values.max())
     scale = Scale.fit(values)
-    inner = scale.undo(np.linspace(*scale(np.array([low, high])), most + 1))[1:-1]
+    first, last = scale(np.array([low, high])).tolist()
+    inner = scale.undo(np.linspace(first, last, most + 1))[1:-1]
     digits = math.ceil(2 - math.log10(high - low))
     rounded = np.unique(np.round(inner, digits))
     edges = [low, *(float(e) for e in rounded if low < e < high), high]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class ValueSchema(TableSchema):
         assert schema.target is not None
         values = check_values(table.column(schema.target), schema.target)
         found = borders(values) if edges is None else tuple(edges)
-        return cls(**(vars(schema) | {"classes": None, "target_categories": None}), edges=found)
+        return cls(**vars(replace(schema, classes=None, target_categories=None)), edges=found)
 
     @property
     def n_classes(self) -> int:
