@@ -232,7 +232,7 @@ def check(run: Run) -> Effect | None:
 
 
 def amounts(run: Run) -> Plan:
-    """Return the plan that the verdict leaves: nothing where the policy's (or the rule's) rows harm, or it chose none."""
+    """Return the plan that the verdict leaves: nothing where the caller's word did not set it and its rows harm."""
     planned, effect = plan(run), check(run)
     if run.request.by_policy and effect is not None and effect.verdict in WITHHELD:
         return replace(planned, counts=dict.fromkeys(planned.counts, 0))

@@ -17,6 +17,9 @@ __all__ = ["TASKS", "check_table", "classes_of", "is_regression", "resolve_name"
 
 _MIN_ROWS = 2
 _MIN_ROWS_TO_SUSPECT = 20
+MANY_NUMBERS, ROWS_A_NUMBER = 50, 10
+"""More different whole numbers than this, with fewer rows each on the mean, may be no classes."""
+TASKS = ("classification", "regression")
 
 
 def check_table(table: pa.Table) -> None:
@@ -107,9 +110,14 @@ def _refuse_continuous(unique: pa.Array, n_rows: int, name: str) -> None:
             "bin it into classes, pass task='regression' to balance the ranges of a number, or leave the target out to "
             "augment all rows as one class"
         )
-
-
-TASKS = ("classification", "regression")
+    numeric = pa.types.is_floating(unique.type) or pa.types.is_integer(unique.type)
+    if numeric and len(unique) > MANY_NUMBERS and len(unique) * ROWS_A_NUMBER > n_rows:
+        warnings.warn(
+            f"the target {name!r} holds {len(unique)} different numbers in {n_rows} rows, each of which is taken for a "
+            "class; pass task='regression' if it is a quantity",
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 def is_regression(task: str, targets: Sequence[str]) -> bool:
