@@ -52,7 +52,8 @@ def augment(
         `ganaug.data.read_images`.
     target
         The column with the classes; None for ``(X, y)``, or for rows without classes, of which as many are added as
-        there are unless ``sampling_strategy`` is a number of rows.
+        there are unless ``sampling_strategy`` is a number of rows. A list of several columns of a table: the class of a
+        row is its combination of labels, written as a tuple, ``{("yes", "red"): 200}``.
     task
         ``"classification"``, or ``"regression"`` where the target is a number: then rows are added where its values are
         rare, each with the value that the generator was asked for. Tables only.

@@ -240,4 +240,8 @@ def _decision(run: Run, synthetic: list[int], names: list[str]) -> str:
         return f"No row was added, as the check's verdict is {effect.verdict!r}."
     if planned.choice is not None:
         return f"No row was added: {planned.choice.reason}."
+    if run.request.by_policy and isinstance(run.rows.schema, ValueSchema):
+        return (
+            f"No row was added, as every range of {run.rows.schema.target} has {RAISED:.0%} of the fullest one's rows."
+        )
     return "No row was added, as none was asked for."

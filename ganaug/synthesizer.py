@@ -85,9 +85,9 @@ class Synthesizer:
         n
             Rows to draw; the number of training rows when neither it nor ``conditions`` is given.
         conditions
-            Label -> number of rows. The rows come class by class, in the order given. Of a numeric target: a value, or
-            a range ``(low, high)`` -> number of rows, whose targets are that value, or lie in that range as the
-            training values there do.
+            Label -> number of rows. The rows come class by class, in the order given. Of several label columns: a
+            tuple of labels -> rows. Of a numeric target: a value, or a range ``(low, high)`` -> rows, whose targets are
+            that value, or lie in that range as the training values there do.
         random_state
             The same integer gives the same rows.
 
@@ -109,6 +109,9 @@ class Synthesizer:
         span: tuple[int, int] | None = None,
     ) -> Iterator[pa.Table]:
         """Draw what `sample` draws, as Arrow tables of ``chunk_rows`` rows; memory does not grow with ``n``.
+
+        Rows are canonical: images are raw pixels, and several label columns one column of their combinations
+        (``schema.publish`` gives the columns back). `ganaug.write_parquet` writes them as they came in.
 
         Parameters
         ----------

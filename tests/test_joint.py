@@ -107,6 +107,15 @@ def test_the_check_knows_combinations() -> None:
     assert effect.verdict != "not measurable" and set(effect.class_counts) == {"no & 0", "no & 1", "yes & 0", "yes & 1"}
 
 
+def test_a_test_set_of_its_own_has_the_same_columns() -> None:
+    frame = table()
+    asked: dict[str, Any] = {"augmenter": "random_oversampling", "arms": ["class_weights"], "n_jobs": 1}
+    effect = ganaug.measure_effect(
+        frame[:160], target=TARGET, test_data=frame[160:], estimator=LogisticRegression(), **asked, **SHORT
+    )
+    assert effect.verdict != "not measurable" and effect.n_rows == 160
+
+
 def test_what_cannot_be_done_is_refused() -> None:
     frame = table()
     with pytest.raises(DataError, match="several different ones"):

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsRegressor
 
 import ganaug
+from ganaug import steps
 from ganaug.errors import ConfigError
 from ganaug.evaluate import Effect
 from ganaug.evaluate.value_arms import VALUE_ARMS, FoldRows
@@ -151,7 +152,25 @@ def test_augment_checks_and_reports(tmp_path: Any) -> None:
         progress=False,
     )
     assert found.effect is not None and found.effect.ours == "policy"
-    if found.effect.verdict == "harms":
-        assert len(found.synthetic) == 0
     text = (tmp_path / "run" / "report.html").read_text()
     assert "The rule" in text and (tmp_path / "run" / "fidelity.json").is_file()
+
+
+def test_rows_of_the_rule_that_harm_are_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {"target": "y", "task": "regression", "variant": Config(steps=0), "random_state": 0}
+    harms = dict.fromkeys(("sentence", "scoring", "depth", "ours"), "") | {"class_counts": {}}
+    numbers = dict.fromkeys(("n_rows", "n_features", "n_splits", "n_repeats", "smallest_detectable"), 1)
+    monkeypatch.setattr(steps, "measure_effect", lambda *_, **__: Effect(verdict="harms", **harms, **numbers))
+    monkeypatch.setattr("ganaug.augmentation.fidelity", lambda *_, **__: None)
+    found = ganaug.augment(table(), progress=False, **asked)
+    assert len(found.synthetic) == 0 and "verdict is 'harms'" in found.summary["decision"]
+    told = ganaug.augment(table(), progress=False, sampling_strategy=1.0, **asked)
+    assert len(told.synthetic) > 0  # what the caller says is obeyed whatever the check says
+
+
+def test_where_nothing_is_rare_nothing_is_added() -> None:
+    frame = pd.DataFrame({"x": np.random.default_rng(0).normal(size=200), "y": np.tile([1.0, 2.0], 100)})
+    found = ganaug.augment(
+        frame, target="y", task="regression", variant=Config(steps=0), check=False, random_state=0, progress=False
+    )
+    assert len(found.synthetic) == 0 and "every range of y has 50%" in found.summary["decision"]
