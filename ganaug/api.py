@@ -27,6 +27,7 @@ def augment(
     data: Any,
     *,
     target: Any = None,
+    task: str = "classification",
     sampling_strategy: Any = "policy",
     variant: Any = "auto",
     check: bool | str = True,
@@ -51,7 +52,11 @@ def augment(
         `ganaug.data.read_images`.
     target
         The column with the classes; None for ``(X, y)``, or for rows without classes, of which as many are added as
-        there are unless ``sampling_strategy`` is a number of rows.
+        there are unless ``sampling_strategy`` is a number of rows. A list of several columns of a table: the class of a
+        row is its combination of labels, written as a tuple, ``{("yes", "red"): 200}``.
+    task
+        ``"classification"``, or ``"regression"`` where the target is a number: then rows are added where its values are
+        rare, each with the value that the generator was asked for. Tables only.
     sampling_strategy
         ``"policy"`` adds rows of all classes, or none, by cross-validation inside ``data``: to a table ten times as
         many as there are (6,000 at most, or as many as there are) in the shares that the classes have, each labelled
@@ -60,6 +65,9 @@ def augment(
         others by the trained generator. Everything else has imbalanced-learn's meaning and is obeyed whatever the check
         says: ``"auto"``, ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"``, a ratio, a dict label ->
         rows (real and synthetic together), or a callable. Without a target: a number of rows to add.
+        With ``task="regression"`` ranges of the target stand for classes: ``"policy"`` chooses nothing but raises each
+        of ten ranges (fewer, where they would hold under ten rows) to half the fullest one's rows, a number in (0, 1]
+        to that share of them, and a dict says ``(low, high)`` -> rows.
     variant
         ``"auto"`` (``"anchored"`` for tables, ``"anchored_image"`` for images), the name of another variant, or a
         variant's ``Config``. `ganaug.variants.names` lists them, and on the command line ``ganaug variants`` says what
@@ -112,6 +120,7 @@ def augment(
     """
     request = Request(
         target=target,
+        task=task,
         sampling_strategy=sampling_strategy,
         variant=variant,
         check=check,
@@ -136,6 +145,7 @@ def fit(
     data: Any,
     *,
     target: Any = None,
+    task: str = "classification",
     variant: Any = "auto",
     id_columns: Sequence[Any] | None = None,
     random_state: Any = None,
@@ -192,7 +202,8 @@ def fit(
         )
     folder: Path | None = None if out is None else check_new_folder(out)
     options = ImageOptions.of(images)
-    request = Request(target=target, variant=variant, id_columns=id_columns, device=device, images=options)
+    asked = {"target": target, "task": task, "variant": variant, "id_columns": id_columns}
+    request = Request(**asked, device=device, images=options)
     rows = request.read(data)
     seed = distributed.agreed(seeding.resolve(random_state))
     with bar(enabled=progress and distributed.is_first()) as shown:

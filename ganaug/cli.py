@@ -68,6 +68,7 @@ app.command(
     "- `ganaug augment bank.csv -t default -o augmented --check thorough --result bank-augmented.csv`\n"
     "- `ganaug augment bank.csv -t default -o augmented --rows yes=2000` — this many, whatever the check says\n"
     "- `ganaug augment scans/ -o augmented --image-size 32x32` — images, a sub-folder a class\n"
+    "- `ganaug augment flats.csv -t price --task regression -o augmented` — rows where the price is rare\n"
 )(commands.augment)
 app.command(epilog="**Example**\n\n- `ganaug train bank.csv -t default -o generator`\n")(commands.train)
 app.command(

@@ -103,8 +103,10 @@ def as_written(
     """
     if isinstance(schema, ImageSchema):
         chunks, arrow = _published(chunks, schema, provenance, first_row), published_schema(schema)
+    elif isinstance(schema, TableSchema):
+        chunks, arrow = map(schema.publish, chunks), schema.published
     else:
-        arrow = schema.arrow if isinstance(schema, TableSchema) else schema
+        arrow = schema
     metadata = {**(arrow.metadata or {}), b"ganaug": json.dumps(dict(provenance), sort_keys=True)}
     return chunks, arrow.with_metadata(metadata)
 

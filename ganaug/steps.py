@@ -284,9 +284,9 @@ def check(run: Run) -> Effect | None:
 
 
 def amounts(run: Run) -> Plan:
-    """Return the plan that the verdict leaves: nothing where the policy's rows harm, or where it chose none."""
+    """Return the plan that the verdict leaves: nothing where the caller's word did not set it and its rows harm."""
     planned, effect = plan(run), check(run)
-    if planned.choice is not None and effect is not None and effect.verdict in WITHHELD:
+    if run.request.by_policy and effect is not None and effect.verdict in WITHHELD:
         return replace(planned, counts=dict.fromkeys(planned.counts, 0))
     return planned
 
@@ -331,9 +331,9 @@ def read_rows(path: Path, rows: TableData) -> pa.Table:
     table = pa.concat_tables([pq.read_table(pa.py_buffer(data)) for data in content]).combine_chunks()
     if isinstance(rows.schema, ImageSchema):
         return unpublish(table, rows.schema)
-    schema = rows.table.schema
-    columns = [_like(table.column(field.name), rows.table.column(field.name)) for field in schema]
-    return pa.Table.from_arrays(columns, schema=schema)
+    real = rows.schema.publish(rows.table.slice(0, 1))
+    columns = [_like(table.column(field.name), real.column(field.name)) for field in real.schema]
+    return rows.schema.unpublish(pa.Table.from_arrays(columns, schema=real.schema))
 
 
 def _like(column: pa.ChunkedArray, real: pa.ChunkedArray) -> pa.ChunkedArray:

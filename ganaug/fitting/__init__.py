@@ -26,6 +26,7 @@ from ganaug.progress import Progress, silent, with_epochs
 from ganaug.schema import TableSchema
 from ganaug.synthesizer import Synthesizer
 from ganaug.trainer import Trained, Watch, train
+from ganaug.value_schema import ValueSchema
 from ganaug.watching import Record, of_member
 
 __all__ = ["Watching", "fit", "fit_many"]
@@ -127,6 +128,8 @@ def fit_many(
         raise DataError("there is no row to learn from")
     kind: Any = images if isinstance(schema, ImageSchema) else tables
     name, config = variants.resolve(variant, kind.MODALITY)
+    if isinstance(schema, ValueSchema):
+        variants.require_values(name)
     where = resolve_device(device)
     encoders = kind.encoders(members, schema, private=not variants.get(name).KEEPS_ROWS)
     encoded = [kind.member(e, table, schema) for e, table in zip(encoders, members, strict=True)]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganaug.nets.conditioning import ConditionalMLP
+from ganaug.nets.conditioning import ConditionalMLP, Factors
 from ganaug.nets.onehot import OneHot
 
 __all__ = ["RowGenerator", "best_codes", "gumbel", "relax"]
@@ -57,6 +57,7 @@ class RowGenerator(nn.Module):
         depth: int,
         temperature: float,
         sharpness: float,
+        factors: Factors = None,
     ) -> None:
         super().__init__()
         self.view = view
@@ -64,7 +65,7 @@ class RowGenerator(nn.Module):
         self.n_hot = view.n_dims - view.n_continuous
         self.n_codes = n_codes
         shape: dict[str, Any] = {"n_classes": n_classes, "width": width, "depth": depth}
-        self.network = ConditionalMLP(members, noise, view.n_dims, **shape)
+        self.network = ConditionalMLP(members, noise, view.n_dims, factors=factors, **shape)
 
     def forward(self, z: Tensor, v: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         out = self.network(z, y)

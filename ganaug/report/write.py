@@ -142,6 +142,7 @@ def _context(
         "verdict": verdict_of(effect),
         "tiles": _tiles(effect, classes, what),
         "effect": None if effect is None else {"interval_covers": "", "seed_deviation": None, **effect},
+        "judges": "classifier" if effect is None else tables.judges(effect),
         "folds": None if effect is None else _folds(effect),
         "arms": [] if effect is None else tables.arm_rows(effect),
         "metric_tables": [] if effect is None else tables.metric_tables(effect),

@@ -30,6 +30,7 @@ __all__ = [
     "get",
     "names",
     "require_rows",
+    "require_values",
     "resolve",
     "settle",
     "untrained",
@@ -140,6 +141,19 @@ def _resolve(variant: Any, modality: str | None) -> tuple[str, Any]:
     raise ConfigError(
         f"variant must be 'auto', one of {', '.join(names())}, or a variant's Config, however: {variant!r}"
     )
+
+
+def require_values(name: str) -> None:
+    """Raise `ConfigError` unless the variant ``name`` draws rows by the value of a numeric target.
+
+    Such a variant's module says ``TAKES_VALUES = True``: it builds its networks with ``layout.valued``, and its source
+    takes scores ``(M, B)`` where those of others take class codes.
+    """
+    takers = [n for n in names() if getattr(get(n), "TAKES_VALUES", False)]
+    if name not in takers:
+        raise ConfigError(
+            f"variant {name!r} draws rows by class only; with task='regression' use: auto, {', '.join(takers)}"
+        )
 
 
 def untrained(variant: Any, modality: str) -> Any:
