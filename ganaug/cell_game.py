@@ -158,12 +158,14 @@ class _Game:
         """Return the discriminator's logits that each cell is real ``(M, B, K)``."""
         known, told = draw.cache["known"].float(), draw.cache["told"]
         hint = torch.where(told, known, 0.5)
-        return networks["discriminator"].guess(torch.cat([filled, hint], dim=-1), draw.cache["y"])
+        discriminator: Any = networks["discriminator"]
+        return discriminator.guess(torch.cat([filled, hint], dim=-1), draw.cache["y"])
 
     def _seems(self, networks: nn.ModuleDict, draw: Draw, x: Tensor) -> Tensor:
         """Return how real rows ``x (M, B, D)`` seem, of which these cells are said to be known ``(M, B)``."""
         judged = torch.cat([x, draw.cache["known"].float()], dim=-1)
-        return networks["discriminator"].critic(judged, draw.cache["y"])
+        discriminator: Any = networks["discriminator"]
+        return discriminator.critic(judged, draw.cache["y"])
 
     def gradients(self, networks: nn.ModuleDict, draw: Draw, *, of: str) -> Tensor:
         """R1, on real rows, and R2, on rows filled in, of both judgements."""
