@@ -15,7 +15,6 @@ Shape legend: M members, B rows of a batch, C continuous dimensions, K code colu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,15 +28,11 @@ from ganaug import losses
 from ganaug.encode import Layout
 from ganaug.gan import Adam, Change, Draw, Emitted, Gan, Penalty, Phase, Stage, Tensors
 from ganaug.masked_sources import MaskedRows, known_cells, normal
-from ganaug.nets import ConditionalMLP, OneHot, ProjectionCritic, initialise
-from ganaug.nets.rows import RowGenerator
+from ganaug.nets import OneHot, initialise
+from ganaug.nets.cells import CellDiscriminator, CellFiller
 from ganaug.penalties import squared_gradient
 
 __all__ = ["CellConfig", "compose", "hinted", "n_uniform"]
-
-
-START = 0.1
-"""Size of the noise before training: what is drawn starts near what is likely."""
 
 
 class CellConfig(Protocol):
@@ -68,61 +63,6 @@ def _view(layout: Layout) -> OneHot:
 def n_uniform(layout: Layout) -> int:
     """Return the uniforms a row: one a 0/1 dimension (Gumbel draws), one a cell (categories within a bucket)."""
     return _view(layout).n_dims - layout.n_continuous + len(layout.widths)
-
-
-class _Filler(nn.Module):
-    """Rows in the discriminator's view ``x (M, B, D)``, ``known (M, B, K)`` -> rows of which the others are made up."""
-
-    states: Tensor
-
-    def __init__(self, config: CellConfig, layout: Layout, *, members: int, n_classes: int) -> None:
-        super().__init__()
-        self.view, self.noise = _view(layout), config.noise
-        cells = len(layout.widths)
-        self.register_buffer("states", torch.tensor(layout.code_of_continuous, dtype=torch.int64), persistent=False)
-        self.gate = nn.Parameter(torch.full((members, 1, config.noise), START))
-        self.rows = RowGenerator(
-            members,
-            self.view,
-            n_codes=cells,
-            noise=config.noise + self.view.n_dims + cells,
-            n_classes=n_classes + 1,
-            width=config.width,
-            depth=config.depth,
-            temperature=config.temperature,
-            sharpness=config.sharpness,
-        )
-
-    def spread(self, known: Tensor) -> Tensor:
-        """Repeat one value a cell over all its dimensions, ``(M, B, K) -> (M, B, D)``."""
-        known = known.float()
-        return torch.cat([known[..., self.states], self.view.spread(known)], dim=-1)
-
-    def _seen(self, x: Tensor, known: Tensor, z: Tensor) -> Tensor:
-        return torch.cat([self.gate * z, x * self.spread(known), known.float()], dim=-1)
-
-    def likely(self, x: Tensor, known: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the masked cells most likely hold: continuous ``(M, B, C)`` and scores of codes ``(M, B, H)``."""
-        z = x.new_zeros(*y.shape, self.noise)
-        v = x.new_full((*y.shape, self.rows.n_hot), math.exp(-1))  # of which the Gumbel noise is 0
-        return self.rows(self._seen(x, known, z), v, y)
-
-    def drawn(self, x: Tensor, known: Tensor, z: Tensor, v: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Return continuous values and Gumbel-perturbed scores, drawn by ``z`` and ``v``."""
-        return self.rows(self._seen(x, known, z), v, y)
-
-    def relaxed(self, x: Tensor, known: Tensor, z: Tensor, v: Tensor, y: Tensor) -> Tensor:
-        """Return rows ``(M, B, D)`` with the masked cells drawn; their codes pass a relaxed gradient."""
-        return torch.where(self.spread(known) > 0, x, self.rows.relaxed(self._seen(x, known, z), v, y))
-
-
-class _Discriminator(nn.Module):
-    """What guesses of cells whether they are real, and what judges rows as a whole."""
-
-    def __init__(self, n_in: int, cells: int, members: int, **shape: Any) -> None:
-        super().__init__()
-        self.guess = ConditionalMLP(members, n_in, cells, **shape)
-        self.critic = ProjectionCritic(members, n_in, **shape)
 
 
 def hinted(u: Tensor, hint: float) -> Tensor:
@@ -158,12 +98,14 @@ class _Game:
         """Return the discriminator's logits that each cell is real ``(M, B, K)``."""
         known, told = draw.cache["known"].float(), draw.cache["told"]
         hint = torch.where(told, known, 0.5)
-        return networks["discriminator"].guess(torch.cat([filled, hint], dim=-1), draw.cache["y"])
+        discriminator: Any = networks["discriminator"]
+        return discriminator.guess(torch.cat([filled, hint], dim=-1), draw.cache["y"])
 
     def _seems(self, networks: nn.ModuleDict, draw: Draw, x: Tensor) -> Tensor:
         """Return how real rows ``x (M, B, D)`` seem, of which these cells are said to be known ``(M, B)``."""
         judged = torch.cat([x, draw.cache["known"].float()], dim=-1)
-        return networks["discriminator"].critic(judged, draw.cache["y"])
+        discriminator: Any = networks["discriminator"]
+        return discriminator.critic(judged, draw.cache["y"])
 
     def gradients(self, networks: nn.ModuleDict, draw: Draw, *, of: str) -> Tensor:
         """R1, on real rows, and R2, on rows filled in, of both judgements."""
@@ -269,10 +211,21 @@ def compose(
     """Set a generator that fills in cells against a discriminator that looks for them; see `CellConfig`."""
     members, cells = len(seeds), len(layout.widths)
     game = _Game(config, n_classes, cells)
-    filler = _Filler(config, layout, members=members, n_classes=n_classes)
+    filler = CellFiller(
+        members,
+        _view(layout),
+        states=layout.code_of_continuous,
+        cells=cells,
+        n_classes=n_classes + 1,
+        noise=config.noise,
+        width=config.width,
+        depth=config.depth,
+        temperature=config.temperature,
+        sharpness=config.sharpness,
+    )
     n_in = filler.view.n_dims + cells
     shape: dict[str, Any] = {"n_classes": n_classes + 1, "width": config.width, "depth": config.depth}
-    networks = nn.ModuleDict({"generator": filler, "discriminator": _Discriminator(n_in, cells, members, **shape)})
+    networks = nn.ModuleDict({"generator": filler, "discriminator": CellDiscriminator(members, n_in, cells, **shape)})
     for name, network in networks.items():
         initialise(network, seeds, name)
     adam = Adam(learning_rate=config.learning_rate, betas=(0.0, 0.9), final_share=config.final_share)

@@ -68,9 +68,9 @@ class Synthesizer:
             self.config, self.layout, self.source, n_classes=self.schema.n_classes, seeds=[0]
         )
         self._emit, self.change = gan.emit, gan.transform
-        self.networks = nn.ModuleDict({name: gan.networks[name] for name in gan.averaged})
-        self.networks.load_state_dict(self.weights)
-        self.networks.to(self.device).eval().requires_grad_(False)
+        self._networks = nn.ModuleDict({name: gan.networks[name] for name in gan.averaged})
+        self._networks.load_state_dict(self.weights)
+        self._networks.to(self.device).eval().requires_grad_(False)
         self.source = self.source.to(self.device)
 
     # ---------------------------------------------------------------- sampling
@@ -240,9 +240,14 @@ class Synthesizer:
         padded[: len(labels)] = conditions
         y = torch.from_numpy(padded)[None].to(self.device)
         rng = seeding.torch_rng(seed, "sample", number, device=self.device)
-        return self._emit(self.networks, self.source.draw(y, rng), y).encoded(self.encoder, len(labels))
+        return self._emit(self._networks, self.source.draw(y, rng), y).encoded(self.encoder, len(labels))
 
     # ---------------------------------------------------------------- changing given rows
+
+    @property
+    def networks(self) -> nn.ModuleDict:
+        """The sampling networks, by name."""
+        return self._networks
 
     def transform(self, data: Any, *, mask: Any = None, random_state: Any = None) -> Any:
         """Return ``data`` changed as the variant does it, in the container that they come in.

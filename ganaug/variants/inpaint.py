@@ -126,5 +126,6 @@ def stored_source(config: Config, layout: Any, arrays: Mapping[str, np.ndarray])
 def build(config: Config, layout: Any, source: Any, *, n_classes: int, seeds: Sequence[int]) -> Gan:
     """Compose the GAN of ``len(seeds)`` members."""
     shape: dict[str, Any] = {"steps": _steps(config, layout), "n_classes": n_classes, "seeds": seeds}
-    game: Any = hole_game if isinstance(layout, ImageLayout) else cell_game
-    return game.compose(config, layout, source, **shape)
+    if isinstance(layout, ImageLayout):
+        return hole_game.compose(config, layout, source, **shape)
+    return cell_game.compose(config, layout, source, **shape)
