@@ -153,7 +153,7 @@ def _won(line: list[dict[str, Any]], steps: int, m: int) -> Iterator[Alarm]:
     text = (
         f"the discriminator has won: it tells {100 * last[-1]['accuracy real'][m]:.0f} % of the real and "
         f"{100 * last[-1]['accuracy fake'][m]:.0f} % of the generated rows for {WON_FOR} observations, up to step "
-        f"{line[-1]['step']}, while the distance does not fall"
+        f"{line[-1]['step']}, " + ("while the distance does not fall" if any(scores) else "late in the training")
     )
     advice = (
         "give it less to learn from: a heavier gradient penalty, augmentation of what it sees, a lower learning rate "

@@ -36,7 +36,7 @@ def observe(
     """Return the entry of the history at ``step`` (see `ganaug.watching.alarms`) and the monitor's score ``(M,)``.
 
     The monitor sees the networks ``averaged``; the discriminator is asked about what the networks make as they are, on
-    ``batch`` rows of either kind, the same at every observation.
+    ``batch`` rows of either kind, in whole groups, the same at every observation.
     """
     with _untouched(gan.networks), _untouched(averaged):
         entry: dict[str, Any] = {"step": step, **{name: plain(loss) for name, loss in losses.items()}}
@@ -50,7 +50,8 @@ def observe(
             entry["score"] = plain(score)
             entry |= {name: plain(figure) for name, figure in seen.classes.items()}
         if gan.critic is not None:
-            told = torch.stack(_accuracy(gan, rows, min(ROWS, batch), seed))
+            groups = max(1, min(ROWS, batch) // gan.group)
+            told = torch.stack(_accuracy(gan, rows, groups * gan.group, seed))
             distributed.copy_first_([told])
             entry["accuracy real"], entry["accuracy fake"] = plain(told)
     finite = _finite(gan.networks, rows.members)

@@ -95,6 +95,7 @@ def test_a_discriminator_has_won_where_it_tells_all_and_the_distance_does_not_fa
     assert won([0] * 5, steps=60) == []
     (alarm,) = look([{"accuracy real": [1.0], "accuracy fake": [1.0]}] * 4, steps=20)
     assert not alarm.recover and "tells 100 % of the real and 100 % of the generated rows" in alarm.text
+    assert alarm.text.endswith("late in the training"), "there is no distance to tell of"
 
 
 def test_members_are_judged_apart_and_what_was_gone_back_from_is_forgotten() -> None:

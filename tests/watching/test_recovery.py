@@ -250,3 +250,18 @@ def test_the_gradient_of_a_phase_that_is_taken_now_and_then_is_its_last_one() ->
     last = {10: 7, 20: 14, 30: 28, 40: 35, 50: 49, 60: 56}
     for entry in whole.history[1:]:
         assert entry["gradient second"][0] == pytest.approx(norms[last[entry["step"]]])
+
+
+def test_the_discriminator_is_asked_about_whole_groups() -> None:
+    asked: list[int] = []
+
+    def critic(networks: nn.ModuleDict, x: Tensor, y: Tensor) -> Tensor:
+        asked.append(x.shape[1])
+        return x[..., 0]
+
+    gan = replace(fake_gan(steps=10), critic=critic, group=3)
+    gan.stages = tuple(replace(stage, batch=9) for stage in gan.stages)
+    train(gan, Points(), **OPTIONS)
+    gan = replace(fake_gan(steps=10), critic=critic, group=3)
+    train(gan, Points(), **OPTIONS)
+    assert asked == [9] * 4 + [6] * 2 + [15] * 2
