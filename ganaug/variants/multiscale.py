@@ -4,8 +4,11 @@ The generator makes an image at every size that it passes, the discriminator see
 of that size, and so the coarse layers are taught directly. Real images are shown with their means of 2 x 2 pixels, of
 4 x 4, and so on. Only the largest image is handed out.
 
+Weights are equalised, as in the growing GAN that the paper builds on: at one rate for layers drawn small, classes of
+CIFAR collapsed within a dozen steps.
+
 NOTE[DIFF]: the relativistic pairing loss with lazy R1 and R2, and no deviation within the batch, which ties its images
-to each other; the class is a projection; bounded images (tanh).
+to each other; the class is a projection; bounded images (tanh), faint before training.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from ganaug.image_game import (
     settle,
 )
 from ganaug.image_sources import LatentSource
+from ganaug.nets.equalised import equalise
 from ganaug.nets.pyramid import MultiscaleCritic, MultiscaleGenerator, Scales
 
 __all__ = ["ABOUT", "KEEPS_ROWS", "MODALITIES", "Config", "build", "make_source", "settle", "stored_source"]
@@ -44,6 +48,8 @@ KEEPS_ROWS = False
 MODALITIES = ("images",)
 
 CPU = torch.device("cpu")
+FAINT = 0.25
+"""Contrast of the images of all scales before training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +62,8 @@ class Config(GameConfig):
     """Dimensions of the noise."""
     embedding: int = 32
     """Dimensions of the class beside the noise."""
+    learning_rate: float = 5e-3
+    """Of both networks at the first step; of equalised weights, whose size is 1."""
     final_share: float = 0.1
     """Share of the learning rate that is left at the last step."""
     hole: float = 0.25
@@ -85,11 +93,13 @@ def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classe
     generator = MultiscaleGenerator(members, size, normalised=True, **noise, **shape)
     critic = MultiscaleCritic(members, size, **shape)
     phases = adversarial_phases(
-        adam=Adam(learning_rate=config.learning_rate, betas=(0.0, 0.9), final_share=config.final_share),
+        adam=Adam(learning_rate=config.learning_rate, betas=(0.0, 0.99), final_share=config.final_share),
         penalties=lazy_gradients(weight=config.gamma, interval=config.penalty_interval),
         judged=_at_all_scales,
     )
     gan = play(config, generator, critic, source, phases, steps=config.steps, seeds=seeds)
+    equalise(generator, seeds, "generator", outputs=generator.paint, faint=FAINT)
+    equalise(critic, seeds, "discriminator", outputs=(critic.head,))
     gan.generate, gan.emit, gan.critic = _generate, _emit, _judge
     return gan
 
