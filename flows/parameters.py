@@ -13,12 +13,7 @@ from ganaug.storage import join, require_no_secrets
 
 __all__ = ["AugmentRequest"]
 
-Strategy = Literal[
-    "auto",
-    "all",
-    "minority",
-    "policy",
-]
+Strategy = Literal["policy", "auto", "minority", "not minority", "not majority", "all"]
 Ratio = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Side = Annotated[int, Field(ge=8, le=128)]
@@ -78,6 +73,7 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "cyclegan",
         "dcgan",
         "hinge",
+        "inpaint",
         "lsgan",
         "multiscale",
         "progressive",

@@ -204,7 +204,7 @@ def sample(
     chunks = synthesizer.sample_chunks(n, conditions=rows_of(rows) if rows else None, random_state=seed)
     provenance = {**synthesizer.provenance, "sample_seed": seed}
     if form == "folder":
-        counts = export_images(chunks, synthesizer, out, provenance)
+        counts = export_images(chunks, synthesizer.schema, out, provenance)
         written, count = {"out": str(out), "images": counts}, sum(counts.values())
     elif form == "parquet":
         manifest = write_parquet(chunks, out, schema=synthesizer.schema, provenance=provenance)

@@ -151,6 +151,7 @@ def adversarial_phases(
     reals: Callable[[nn.ModuleDict, Tensor], Tensor] | None = None,
     repeats: int = 1,
     after: Callable[[nn.ModuleDict], None] | None = None,
+    made: Callable[[nn.ModuleDict, Draw], Tensor] | None = None,
 ) -> tuple[Phase, Phase]:
     """Return the two phases of a game between the networks "generator" and "discriminator".
 
@@ -170,12 +171,15 @@ def adversarial_phases(
         Steps of the discriminator for each of the generator.
     after
         What is done to the networks after each of these.
+    made
+        How the generated images come of a draw; by default from the source's inputs.
     """
     shown = _plain if judged is None else judged
+    make = _made if made is None else made
 
     def views(networks: nn.ModuleDict, draw: Draw) -> tuple[Tensor, Tensor]:
         discriminator: Any = networks["discriminator"]
-        real, fake = shown(draw, generate(networks, draw.inputs, draw.y))
+        real, fake = shown(draw, make(networks, draw))
         real = real if reals is None else reals(networks, real)
         u = draw.uniform(2, diffaugment.N_UNIFORM)
         return discriminator.view(real, u[:, :, 0]), discriminator.view(fake, u[:, :, 1])
@@ -217,6 +221,10 @@ def adversarial_phases(
 
 
 _SHOWN = (("r1", "real"), ("r2", "fake"))
+
+
+def _made(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+    return generate(networks, draw.inputs, draw.y)
 
 
 def _plain(draw: Draw, fake: Tensor) -> tuple[Tensor, Tensor]:

@@ -30,23 +30,32 @@ def fit_mixture(values: np.ndarray, n_modes: int, *, seed: int) -> tuple[np.ndar
         Each ``(n_modes,)``; the weights sum to 1.
     """
     means, deviations, weights = np.zeros(n_modes), np.ones(n_modes), np.zeros(n_modes)
-    weights[0] = 1.0
-    if len(values) < 2 * PRIVATE_ROWS or len(np.unique(values)) < 2:
-        if len(values):
-            means[0], deviations[0] = values.mean(), max(values.std(), LEAST_DEVIATION)
+    shown, share = _shares(values, n_modes, seed)
+    if not len(values):
+        weights[0] = 1
         return means, deviations, weights
+    kept = share.shape[1]
+    # The moments of what a mode stands for; the fitted ones lean towards those of the whole column.
+    total = share.sum(0)
+    weights[:kept] = total / total.sum()
+    means[:kept] = (share * shown[:, None]).sum(0) / total
+    squares = (share * (shown[:, None] - means[:kept]) ** 2).sum(0) / total
+    deviations[:kept] = np.maximum(np.sqrt(squares), LEAST_DEVIATION)
+    return means, deviations, weights
+
+
+def _shares(values: np.ndarray, n_modes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values that are looked at ``(n,)``, and which share of each belongs to which mode, ``(n, modes)``."""
+    whole = values, np.ones((len(values), 1))
+    if len(values) < 2 * PRIVATE_ROWS or len(np.unique(values)) < 2:
+        return whole
     rng = seeding.numpy_rng(seed, "mixture")
     shown = rng.choice(values, MOST, replace=False) if len(values) > MOST else values
     most = min(n_modes, len(np.unique(shown)))
     mixture = BayesianGaussianMixture(n_components=most, max_iter=200, random_state=int(rng.integers(2**31)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # modes need not be the best, only cover the values
-        labels = mixture.fit_predict(shown[:, None])
-    count = np.bincount(labels, minlength=most) * (len(values) / len(shown))
-    kept = [k for k in np.argsort(-mixture.weights_, kind="stable") if count[k] >= PRIVATE_ROWS]
-    kept = kept or [int(np.argmax(mixture.weights_))]
-    weights[0] = 0.0
-    means[: len(kept)] = mixture.means_[kept, 0]
-    deviations[: len(kept)] = np.maximum(np.sqrt(mixture.covariances_[kept, 0, 0]), LEAST_DEVIATION)
-    weights[: len(kept)] = mixture.weights_[kept] / mixture.weights_[kept].sum()
-    return means, deviations, weights
+        share = mixture.fit(shown[:, None]).predict_proba(shown[:, None])
+    count = share.sum(0) * (len(values) / len(shown))
+    kept = [k for k in np.argsort(-count, kind="stable") if count[k] >= PRIVATE_ROWS]
+    return (shown, share[:, kept]) if kept else whole

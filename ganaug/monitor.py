@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ganaug import seeding
-from ganaug.gan import Gan
+from ganaug.gan import Gan, RealRows
 from ganaug.watching.figures import RealClass, Seen, class_figures, mean_distance
 
-__all__ = ["BestWeights", "EnergyMonitor", "Monitor", "energy_distance", "mean_distance"]
+__all__ = ["BestWeights", "EnergyMonitor", "ErrorMonitor", "Monitor", "energy_distance", "mean_distance"]
 
 Monitor = Callable[[Gan, nn.ModuleDict], Tensor | Seen]
 """``(gan, networks) -> (M,)``: one score a member, lower is better; infinite where nothing may be kept. Or the score
@@ -88,6 +89,35 @@ class EnergyMonitor:
 
     def require_sound(self, gan: Gan, networks: nn.ModuleDict, best: Tensor) -> None:
         """Accept every state: rows of a table that are all alike are the encoder's matter, and the check's."""
+
+
+class ErrorMonitor:
+    """How far what the networks make of held-out rows is from them, for a `Gan` that has an ``error``.
+
+    Parameters
+    ----------
+    monitor
+        What tells the figures of the classes, and whether one has collapsed.
+    rows
+        Held-out rows of every member.
+    """
+
+    def __init__(self, monitor: Any, rows: RealRows, *, seed: int, device: torch.device, n: int = 256) -> None:
+        self._monitor, self._rows, self._seed, self._device, self._n = monitor, rows, seed, device, n
+
+    @torch.no_grad()
+    def look(self, gan: Gan, networks: nn.ModuleDict) -> Seen:
+        """Return the mean errors, of the same rows and noise at every call, and the figures of the classes."""
+        assert gan.error is not None, "there is an error to look at"
+        seen = self._monitor.look(gan, networks)
+        rng = seeding.torch_rng(self._seed, "monitor", device=self._device)
+        real, y = self._rows.draw(self._n, rng)
+        error = gan.error(networks, real, y, rng).mean(1)
+        return replace(seen, score=torch.where(torch.isinf(seen.score), seen.score, error))
+
+    def require_sound(self, gan: Gan, networks: nn.ModuleDict, best: Tensor) -> None:
+        """Raise what the other monitor raises."""
+        self._monitor.require_sound(gan, networks, best)
 
 
 def energy_distance(x: Tensor, y: Tensor) -> Tensor:

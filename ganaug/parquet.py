@@ -223,7 +223,10 @@ PICTURES = 1024
 
 
 def export_images(
-    chunks: Iterable[pa.Table], synthesizer: Synthesizer, folder: str | os.PathLike[str], provenance: Mapping[str, Any]
+    chunks: Iterable[pa.Table],
+    schema: pa.Schema | TableSchema | ImageSchema,
+    folder: str | os.PathLike[str],
+    provenance: Mapping[str, Any],
 ) -> dict[str, int]:
     """Write chunks of images as PNG files, a folder a class, each with the note of `write_parquet`'s pictures.
 
@@ -236,7 +239,6 @@ def export_images(
     OutputError
         See `ganaug.export_folder`.
     """
-    schema = synthesizer.schema
     if not isinstance(schema, ImageSchema):
         raise ConfigError("only images can be written as a folder of files, and this generator makes tables")
     return export_folder(chunks, schema, folder, note=_note(provenance))

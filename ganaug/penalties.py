@@ -46,8 +46,9 @@ def gradient_penalty(discriminator: Callable[[Tensor], Tensor], x: Tensor, *, ta
 
 
 def path_lengths(generator: Callable[[Tensor], Tensor], w: Tensor, v: Tensor) -> Tensor:
-    """How much the images move along ``v`` with a step of ``w``, ``||J_w^T v||`` (Karras et al. 2019, arXiv 1912.04958,
-    eq. 4).
+    """How much images move along ``v`` with a step of ``w``, ``||J_w^T v||``.
+
+    Karras et al. 2019 (arXiv 1912.04958), eq. 4.
 
     **Shape:** ``w (M, B, D)``, which needs a gradient, ``v (M, B, *)`` as the images of ``generator(w)`` ``-> (M, B)``.
 

@@ -181,6 +181,7 @@ def begin(
         The folder cannot be written to, or holds something else.
     """
     distributed.require_alone("a run that augments")
+    variants.require_rows(request.variant)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
         rows = request.read(data)

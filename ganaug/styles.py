@@ -102,8 +102,9 @@ def truncate(synthesizer: Synthesizer, psi: float) -> Synthesizer:
 def truncations(
     synthesizer: Synthesizer, label: Any, psis: Sequence[float], n: int, *, random_state: Any = None
 ) -> Iterator[tuple[float, Any]]:
-    """Give ``(psi, images)`` for every one of ``psis``: the same ``n`` images of a class, nearer to or farther from its
-    mean.
+    """Give ``(psi, images)`` for each of ``psis``: the same ``n`` images of a class, as `mix` returns them.
+
+    `ganaug.latent.truncation_sweep` makes a picture of it.
     """
     seed = seeding.resolve(random_state)
     for psi in psis:

@@ -22,7 +22,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 from torch import nn
 
-from ganaug import files, seeding, variants
+from ganaug import files, seeding, transforming, variants
 from ganaug.device import resolve_device
 from ganaug.encode import AnyEncoder, AnyLayout, encoder_from_state, layout_from_json
 from ganaug.errors import ArtefactError, ConfigError, OutputError
@@ -66,10 +66,10 @@ class Synthesizer:
         gan = variants.get(self.variant).build(
             self.config, self.layout, self.source, n_classes=self.schema.n_classes, seeds=[0]
         )
-        self._emit = gan.emit
-        self._networks = nn.ModuleDict({name: gan.networks[name] for name in gan.averaged})
-        self._networks.load_state_dict(self.weights)
-        self._networks.to(self.device).eval().requires_grad_(False)
+        self._emit, self.change = gan.emit, gan.transform
+        self.networks = nn.ModuleDict({name: gan.networks[name] for name in gan.averaged})
+        self.networks.load_state_dict(self.weights)
+        self.networks.to(self.device).eval().requires_grad_(False)
         self.source = self.source.to(self.device)
 
     # ---------------------------------------------------------------- sampling
@@ -120,6 +120,7 @@ class Synthesizer:
         chunk_rows = self.encoder.chunk if chunk_rows is None else chunk_rows
         if chunk_rows < 1:
             raise ConfigError(f"chunk_rows must be at least 1, however: {chunk_rows=}")
+        variants.require_rows(self.variant)
         seed = seeding.resolve(random_state)
         runs = self._runs(n, conditions)
         total = sum(rows for _, rows in runs)
@@ -136,6 +137,7 @@ class Synthesizer:
 
     def sample_table(self, labels: np.ndarray, *, seed: int) -> pa.Table:
         """Draw one row for each class code of ``labels (n,)``."""
+        variants.require_rows(self.variant)
         labels = np.asarray(labels, np.int64)
         block = self.encoder.block
         blocks = (labels[at : at + block] for at in range(0, len(labels), block))
@@ -197,7 +199,34 @@ class Synthesizer:
         padded[: len(labels)] = labels
         y = torch.from_numpy(padded)[None].to(self.device)
         rng = seeding.torch_rng(seed, "sample", number, device=self.device)
-        return self._emit(self._networks, self.source.draw(y, rng), y).encoded(self.encoder, len(labels))
+        return self._emit(self.networks, self.source.draw(y, rng), y).encoded(self.encoder, len(labels))
+
+    # ---------------------------------------------------------------- changing given rows
+
+    def transform(self, data: Any, *, mask: Any = None, random_state: Any = None) -> Any:
+        """Return ``data`` changed as the variant does it, in the container that they come in.
+
+        ``"super_resolution"`` makes images larger, and ``"inpaint"`` fills in the missing cells of tables, and what
+        ``mask`` marks in images; everything else stays as it was, bit for bit.
+
+        Parameters
+        ----------
+        data
+            Rows of any kind that `ganaug.fit` takes, one or many, with or without labels; an array of images may come
+            alone. What was read from a path comes back as a DataFrame.
+        mask
+            Of images: what is to be filled in, True or not 0, ``(h, w)`` for all images or ``(n, h, w)``.
+        random_state
+            The same integer gives the same rows.
+
+        Raises
+        ------
+        ConfigError
+            The variant only makes new rows, or there is no mask, or one that is not wanted.
+        DataError, SchemaError
+            The images have another size than is needed, or columns are missing.
+        """
+        return transforming.transform(self, data, mask=mask, seed=seeding.resolve(random_state)).restored(data)
 
     # ---------------------------------------------------------------- on disk
 

@@ -18,7 +18,7 @@ from ganaug.errors import DataError
 from ganaug.image_schema import ImageSchema
 from ganaug.schema import Column, TableSchema
 
-__all__ = ["TableData", "listed_by_type", "read_table", "to_pandas"]
+__all__ = ["TableData", "listed_by_type", "open_table", "read_table", "to_pandas"]
 
 S = TypeVar("S", TableSchema, ImageSchema)
 
@@ -97,6 +97,15 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     `TableSchema.restore` gives the input's own container, labels and dtypes instead.
     """
     return table.to_pandas(ignore_metadata=True)
+
+
+def open_table(data: Any) -> tuple[pa.Table, dict[str, Any], str | None]:
+    """Return rows that are to be changed and not learnt from, as `read_table` takes them, however few.
+
+    The second item is the form of their container (see `ganaug.containers`), the third the column of ``y`` in (X, y).
+    """
+    table, form, _, _, name = _unpack(data, None)
+    return table, form, name
 
 
 _Container = Literal["pandas", "arrow", "xy"]

@@ -183,6 +183,17 @@ class TableEncoder:
         values = self.schema.classes.take(pa.array(labels))
         return typed(values, self.schema.arrow.field(self.schema.target).type, self.schema.target_categories)
 
+    @property
+    def coded(self) -> tuple[str, ...]:
+        """The columns that are learnt, in the order of the code columns."""
+        return tuple(part.name for part in self._coded)
+
+    @property
+    def n_values(self) -> tuple[int, ...]:
+        """How many buckets of each code column are values; a further one says that there is none."""
+        states = (p.n_states if isinstance(p, NumericColumn) else p.width for p in self._coded)
+        return tuple(n - part.missing for n, part in zip(states, self._coded, strict=True))
+
     # ---------------------------------------------------------------------------------------------- buckets
     def bucket(self, codes: np.ndarray) -> np.ndarray:
         """Return codes as a network sees them: below ``layout.widths``, rare categories together.

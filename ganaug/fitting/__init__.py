@@ -21,6 +21,7 @@ from ganaug.device import resolve_device
 from ganaug.errors import ConfigError, DataError
 from ganaug.fitting import images, tables
 from ganaug.image_schema import ImageSchema
+from ganaug.monitor import ErrorMonitor
 from ganaug.progress import Progress, silent, with_epochs
 from ganaug.schema import TableSchema
 from ganaug.synthesizer import Synthesizer
@@ -188,6 +189,10 @@ class _Batch:
         monitor = self.kind.monitor(
             shown, held_out, layout, self.schema, seed=seed, device=device, thorough=watching is not None
         )
+        if gan.error is not None:
+            unseen = [held if len(held) else own for own, held in zip(shown, held_out, strict=True)]
+            watched = self.kind.rows(unseen, layout, n_classes).to(device)
+            monitor = ErrorMonitor(monitor, watched, seed=seed, device=device)
         trained = train(
             gan,
             self.kind.rows(shown, layout, n_classes).to(device),

@@ -67,7 +67,8 @@ class Config(GameConfig):
     identity: float = 0.5
     """Weight of the identity loss, half that of the cycle loss as in arXiv 1703.10593."""
     gamma: float = 0.02
-    """Weight of R1 and R2 for images."""
+    """Weight of R1 and R2 for images. Photographs want more: of 32 x 32 pixels, within minutes, changes that fool the
+    discriminator were hardly to be seen at 0.02, and of colour and ground at 0.3; a horse became no car with either."""
     row_gamma: float = 0.005
     """The same for rows of tables."""
     learning_rate: float = 2e-3

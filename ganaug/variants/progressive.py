@@ -108,8 +108,7 @@ def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classe
         penalties=lazy_gradients(weight=config.gamma, interval=config.penalty_interval),
         reals=_coarsened,
     )
-    # Its logits depend on the group, so that it judges no single image (`alone`).
-    gan = play(config, generator, critic, source, phases, steps=config.steps, seeds=seeds, alone=config.group == 1)
+    gan = play(config, generator, critic, source, phases, steps=config.steps, seeds=seeds)
     equalise(generator, seeds, "generator", outputs=generator.paint, faint=FAINT)
     equalise(critic, seeds, "discriminator", outputs=(critic.head,))
     gan.group, gan.stages = config.group, _stages(config, generator.scales.levels)

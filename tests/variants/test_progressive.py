@@ -173,12 +173,6 @@ def test_members_trained_side_by_side_do_not_see_each_other() -> None:
     assert not any(gradient[1].any() for gradient in moved)
 
 
-def test_one_group_of_one_image_judges_single_images() -> None:
-    assert parts(tiny(), large())[0].critic is None
-    alone = parts(tiny(group=1), large())[0]
-    assert alone.critic is not None and alone.group == 1
-
-
 @pytest.mark.parametrize(("options", "said"), [({"growing": 0.6}, "0 to 0.5"), ({"group": 0}, "at least 1 image")])
 def test_options_out_of_range_are_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

@@ -18,7 +18,9 @@ from tests.family import parts
 
 
 def small(modality: str, **more: Any) -> tuple[Gan, Any]:
-    sizes = {"images": {"channels": 16, "batch": 32}, "tables": {"width": 64, "depth": 2, "batch": 64}}[modality]
+    sizes = {"images": {"channels": 16, "batch": 32, "steps": 100}, "tables": {"width": 64, "depth": 2, "batch": 64}}[
+        modality
+    ]
     config = vaegan.Config(**{"noise": 8, "steps": 150, **sizes, **more})
     data = image_data(*digits({0: 40, 7: 30})) if modality == "images" else None
     return parts("vaegan", modality, config=config, data=data)
