@@ -12,8 +12,8 @@ and `GANSampler`. The modules, in the order in which data take their way through
 - `encode`: columns -> numbers and back
 - `nets`, `losses`, `penalties`: the parts of a network and what it is trained for
 - `gan`, `sources`, `variants`: a GAN as a bundle, what it starts from, and the variants, one file each
-- `ema`, `checkpoint`, `monitor`, `watching`, `training_state`, `trainer`: the one training loop, what it is watched by,
-  and how it goes back where it goes wrong
+- `ema`, `checkpoint`, `monitor`, `watching`, `training_state`, `recovery`, `trainer`: the one training loop,
+  what it is watched by, and how it goes back where it goes wrong
 - `synthesizer`, `latent`, `styles`: the fitted artefact; save, load, sample; walks through its noise; styles mixed
 - `transforming`: given rows changed by it: missing cells and parts filled in, small images made large
 - `sampling`: how many rows of which class, and which of them to keep

@@ -20,13 +20,11 @@ from ganaug.errors import ArtefactError, ConfigError, TrainingError
 from ganaug.gan import Adam, Draw, Gan, Phase, RealRows
 from ganaug.monitor import BestWeights, Monitor
 from ganaug.progress import Progress, silent
+from ganaug.recovery import RETRIES, Watch, go_back, look
 from ganaug.training_state import State
-from ganaug.watching import Alarm, Recorder, describe, gradient_norm, observe, recognise
+from ganaug.watching import describe, gradient_norm
 
 __all__ = ["RETRIES", "Trained", "TrainingError", "Watch", "train"]
-
-RETRIES = 3
-"""How often a training goes back to its last good state before it ends in an error."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,18 +39,6 @@ class Trained:
     best_step: list[int]
     best_score: torch.Tensor
     """The score at that step ``(M,)``; infinite without a monitor, and where no step could be kept."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watch:
-    """How a training is watched."""
-
-    every: int | None = None
-    """Steps between two observations; None: those of the monitor."""
-    class_names: Sequence[str] = ()
-    """What the classes are called, for messages."""
-    record: Recorder | None = None
-    """What is told every observation, on the first process."""
 
 
 def train(
@@ -125,9 +111,9 @@ def train(
             saves.write(state.nest())
         # Observe, go back or stop; before the step, so that the untrained start is seen too.
         if _observed(step, gan, intervals):
-            score, trouble = _observe(state, rows, monitor, watch, seed)
+            score, trouble = look(state, rows, monitor, watch, seed)
             if trouble is not None:
-                _go_back(state, trouble)
+                go_back(state, trouble)
                 continue
             candidate = stage is None or (step % observe_every == 0 and step >= burn_in)
             if score is not None and candidate and _keep_best(state, score, step) == patience:
@@ -294,67 +280,6 @@ def _learning_rate(adam: Adam, step: int, steps: int) -> float:
 
 def _gradient(optimiser: torch.optim.Optimizer, members: int) -> torch.Tensor:
     return gradient_norm([p for group in optimiser.param_groups for p in group["params"]], members)
-
-
-def _observe(
-    state: State, rows: RealRows, monitor: Monitor | None, watch: Watch, seed: int
-) -> tuple[torch.Tensor | None, Alarm | None]:
-    """Record what is seen, and return the score ``(M,)`` and what the training must go back for, if anything."""
-    gan, stage = state.gan, state.stage() or state.gan.stages[-1]
-    entry, score = observe(
-        gan,
-        state.sampling_networks(),
-        rows,
-        step=state.step,
-        batch=max(1, stage.batch // state.parts),
-        seed=seed,
-        losses=state.losses,
-        gradients=state.gradients,
-        monitor=monitor,
-    )
-    state.history.append(entry if not state.retries else {**entry, "retry": state.retries})
-    alarms = recognise(
-        state.history, phases=[p.name for p in gan.phases], class_names=watch.class_names, steps=gan.steps
-    )
-    _tell(state.history, alarms, rows.members)
-    if watch.record is not None and distributed.is_first():
-        watch.record.add(state.history[-1], gan, state.sampling_networks())
-    trouble = next((alarm for alarm in alarms if alarm.recover), None)
-    if trouble is None and not any(alarm.doubtful for alarm in alarms) and state.step < gan.steps:
-        state.keep_good()
-    return score, trouble
-
-
-def _tell(history: list[dict[str, Any]], alarms: Sequence[Alarm], members: int) -> None:
-    """Put the alarms into the last entry of ``history``, and log each where it is new."""
-    if not alarms:
-        return
-    known = {(m, n["kind"], n["of"]) for e in history for m, own in enumerate(e.get("noticed", ())) for n in own}
-    noticed: list[list[dict[str, str]]] = [[] for _ in range(members)]
-    for alarm in alarms:
-        noticed[alarm.member].append({"kind": alarm.kind, "of": alarm.key, "text": f"{alarm.text}; {alarm.advice}"})
-        if (alarm.member, alarm.kind, alarm.key) not in known:
-            _log.warning("%s; %s", alarm.text, alarm.advice)
-    history[-1]["noticed"] = noticed
-
-
-def _go_back(state: State, trouble: Alarm) -> None:
-    """Return to the last good state, where half the learning rate and other draws are taken from now on."""
-    if state.retries >= RETRIES:
-        raise TrainingError(
-            f"{trouble.text}; the training went back {RETRIES} times, each time with half the learning rate, and it "
-            f"happened again: {trouble.advice}"
-        )
-    retries = state.retries + 1
-    state.go_back()
-    state.retries = retries
-    _log.warning(
-        "the training goes back to step %d, with %g of the learning rate (%d of %d times)",
-        state.step,
-        0.5**retries,
-        retries,
-        RETRIES,
-    )
 
 
 def _keep_best(state: State, score: torch.Tensor, step: int) -> int:

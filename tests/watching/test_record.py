@@ -18,7 +18,7 @@ from PIL import Image
 from sklearn.datasets import load_iris
 
 import ganaug
-from ganaug import fitting, trainer
+from ganaug import cli, fitting, trainer
 from ganaug.errors import ConfigError, OutputError, TrainingError
 from ganaug.fitting import Watching
 from ganaug.synthesizer import Synthesizer
@@ -225,6 +225,18 @@ def test_a_table_is_watched_by_the_call_of_one_line(tmp_path: Path) -> None:
         fitting.fit_many(
             [data.table] * 2, data.schema, variant=IMAGES, seeds=[0, 1], watching=Watching(folder=tmp_path)
         )
+
+
+def test_a_training_is_watched_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(wgan_gp.Config.__init__.__kwdefaults__, "steps", 24)  # type: ignore[attr-defined]
+    load_iris(as_frame=True).frame[:115].to_csv(tmp_path / "iris.csv", index=False)
+    words = ["train", str(tmp_path / "iris.csv"), "--out", str(tmp_path / "g"), "--target", "target", "--quiet"]
+    words += ["--variant", "wgan_gp", "--watch", str(tmp_path / "w"), "--watch-every", "9"]
+    try:
+        cli.main(words)
+    except SystemExit as ended:
+        assert not ended.code
+    assert [line["step"] for line in read(tmp_path / "w")] == sorted({*range(0, 25, 2), 9, 18})
 
 
 def test_a_generator_that_collapses_on_the_way_is_named_and_its_training_goes_back(
