@@ -211,8 +211,8 @@ def _effect(verdict):
         ("augment {csv} -t ill -o {here}", "is not empty (it holds"),
         ("augment {csv} -t ill -o {csv}/below", "cannot write to"),
         (
-            "augment {csv} -t ill -o {out} --variant ctgan",
-            "unknown variant 'ctgan'; known are: auto, anchored",
+            "augment {csv} -t ill -o {out} --variant gan2",
+            "unknown variant 'gan2'; known are: auto, anchored",
         ),
         ("augment {csv} -t ill -o {out} --device tpu", "device must be 'auto', 'cpu' or 'cuda[:N]', however: 'tpu'"),
         ("augment {csv} -t ill -o {out} --check deep", "'quick' or 'thorough', however: 'deep'"),

@@ -219,7 +219,7 @@ def test_infinities_and_unknown_options_are_refused(arrays):
     with pytest.raises(DataError, match="infinit"):
         sampler().fit_resample(pd.DataFrame(bad), y)
     with pytest.raises(ValueError, match=r"'variant' parameter of GANSampler must be a str among .*anchored.*wgan_gp"):
-        sampler(variant="ctgan").fit_resample(X, y)
+        sampler(variant="gan2").fit_resample(X, y)
     with pytest.raises(ValueError, match="'sampling_strategy' parameter of GANSampler must be"):
         sampler(sampling_strategy="majority").fit_resample(X, y)
 

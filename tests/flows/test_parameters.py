@@ -36,7 +36,7 @@ def test_the_page_gets_a_form_with_a_sentence_and_a_place_for_every_field() -> N
     "wrong",
     [
         {"verbose": True},
-        {"variant": "ctgan"},
+        {"variant": "gan2"},
         {"check": "deep"},
         {"random_state": -1},
         {"sampling_strategy": 1.5},
