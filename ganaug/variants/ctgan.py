@@ -291,6 +291,6 @@ def disobedience(scores: Tensor, asked: Tensor, spans: Sequence[tuple[int, int]]
     >>> disobedience(torch.zeros(1, 3, 5), torch.tensor([[1, 4, 5]]), [(0, 2), (2, 3)])
     tensor([[0.6931, 1.0986, 0.0000]])
     """
-    logs = [torch.log_softmax(scores[..., begin : begin + width], dim=-1) for begin, width in spans]
+    surprise = [-torch.log_softmax(scores[..., begin : begin + width], dim=-1) for begin, width in spans]
     none = torch.zeros(*scores.shape[:-1], 1, device=scores.device)
-    return -torch.cat([*logs, none], dim=-1).gather(-1, asked[..., None])[..., 0]
+    return torch.cat([*surprise, none], dim=-1).gather(-1, asked[..., None])[..., 0]
