@@ -21,11 +21,20 @@ from prefect.runtime import flow_run, task_run
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from ganaug.image_schema import ImageSchema
-from ganaug.report import Picture, sample_pictures
+from ganaug.report import Picture, noticed, sample_pictures, training_picture
 from ganaug.report.words import duration, markdown
 from ganaug.schema import TableSchema
 
-__all__ = ["INTERVAL", "PageProgress", "arms_table", "show_changes", "show_samples", "show_verdict", "show_warnings"]
+__all__ = [
+    "INTERVAL",
+    "PageProgress",
+    "arms_table",
+    "show_changes",
+    "show_samples",
+    "show_training",
+    "show_verdict",
+    "show_warnings",
+]
 
 INTERVAL = 5.0
 """Seconds between two updates of a progress artifact. One costs about 20 ms; many at once lock SQLite."""
@@ -259,6 +268,32 @@ def show_samples(
         text = "Gray: real rows. Colour: synthetic rows. The columns that differ most come first.\n\n"
         text += _grid(pictures)
     create_markdown_artifact(key="samples", markdown=text, description=what)
+
+
+def show_training(
+    history: Sequence[Mapping[str, Any]], *, best_step: int | None = None, pictures: Mapping[str, bytes] | None = None
+) -> None:
+    """Publish how a training went as artifact ``training``: what was noticed, its curves, and of images the last ones.
+
+    Args:
+        history: of one generator; see `ganaug.watching.alarms`. Nothing is published of one that was not trained.
+        best_step: the step whose weights were kept.
+        pictures: PNG by name, in order; see `ganaug.steps.pictures`.
+    """
+    chart = training_picture(history, best_step)
+    if chart is None:
+        return
+    parts = [f"- ⚠️ {markdown(line)}" for line in noticed(history)]
+    parts.append(_image(chart))
+    if pictures:
+        name = max(pictures)
+        told = f"Drawn from the same noise at every observation; here at step {int(name[:6])}"
+        picture = Picture(title="samples", told=told, media_type="image/png", content=pictures[name])
+        parts.append(f"{told}:\n\n{_image(picture)}")
+    last = history[-1]["step"]
+    kept = "" if best_step is None else f"; the weights of step {best_step:,} were kept"
+    description = f"How the generator's training went, {last:,} steps{kept}"
+    create_markdown_artifact(key="training", markdown="\n\n".join(parts), description=description)
 
 
 def _image(picture: Picture) -> str:

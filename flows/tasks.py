@@ -23,7 +23,7 @@ from flows import credentials
 from flows.history import expire, last_run, remember
 from flows.lineage import asset_of
 from flows.notify import emit_findings
-from flows.page import PageProgress, show_changes, show_samples, show_verdict, show_warnings
+from flows.page import PageProgress, show_changes, show_samples, show_training, show_verdict, show_warnings
 from flows.parameters import AugmentRequest
 from flows.patience import PATIENCE
 from flows.processes import processes, train_together
@@ -122,6 +122,8 @@ def train(request: AugmentRequest, data: Mapping[str, Any]) -> dict[str, Any]:
         if together and folder is not None and not folder.has("synthesizer") and not folder.has_donor("synthesizer"):
             train_together(run, request, processes())
         synthesizer = steps.train(run)
+        best_step = synthesizer.provenance.get("best_step")
+        show_training(synthesizer.history, best_step=best_step, pictures=steps.pictures(run))
     return {"variant": synthesizer.variant, "path": join(data["run"], "synthesizer")}
 
 

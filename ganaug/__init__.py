@@ -12,8 +12,10 @@ and `GANSampler`. The modules, in the order in which data take their way through
 - `encode`: columns -> numbers and back
 - `nets`, `losses`, `penalties`: the parts of a network and what it is trained for
 - `gan`, `sources`, `variants`: a GAN as a bundle, what it starts from, and the variants, one file each
-- `ema`, `checkpoint`, `monitor`, `trainer`: the one training loop
-- `synthesizer`: the fitted artefact; save, load, sample
+- `ema`, `checkpoint`, `monitor`, `watching`, `training_state`, `trainer`: the one training loop, what it is watched by,
+  and how it goes back where it goes wrong
+- `synthesizer`, `latent`, `styles`: the fitted artefact; save, load, sample; walks through its noise; styles mixed
+- `transforming`: given rows changed by it: missing cells and parts filled in, small images made large
 - `sampling`: how many rows of which class, and which of them to keep
 - `fitting`, `parquet`: schema + encoder + variant + trainer -> synthesizer; the streaming writer
 - `embedding`, `imagenet`, `transforms`: images as features, of a small or a large network; moved, cropped, mirrored
@@ -25,7 +27,8 @@ and `GANSampler`. The modules, in the order in which data take their way through
   its steps, its result, and the calls of one line
 - `sampler`: `GANSampler`, an imbalanced-learn sampler
 - `storage`, `releases`: files by path or URL; published sets, their versions and the pointer to the latest
-- `options`, `terminal`, `inspection`, `demo`, `commands`, `release_commands`, `cli`: the command line
+- `options`, `terminal`, `inspection`, `demo`, `commands`, `transform_command`, `release_commands`, `cli`: the command
+  line
 """
 
 from __future__ import annotations

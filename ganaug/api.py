@@ -16,7 +16,7 @@ from ganaug.image_options import ImageOptions
 from ganaug.parquet import write_parquet
 from ganaug.progress import bar
 from ganaug.request import Request
-from ganaug.runs import check_new_folder, told
+from ganaug.runs import check_new_folder, local_path, told
 from ganaug.steps import begin
 from ganaug.synthesizer import Synthesizer
 
@@ -27,6 +27,7 @@ def augment(
     data: Any,
     *,
     target: Any = None,
+    task: str = "classification",
     sampling_strategy: Any = "policy",
     variant: Any = "auto",
     check: bool | str = True,
@@ -51,7 +52,11 @@ def augment(
         `ganaug.data.read_images`.
     target
         The column with the classes; None for ``(X, y)``, or for rows without classes, of which as many are added as
-        there are unless ``sampling_strategy`` is a number of rows.
+        there are unless ``sampling_strategy`` is a number of rows. A list of several columns of a table: the class of a
+        row is its combination of labels, written as a tuple, ``{("yes", "red"): 200}``.
+    task
+        ``"classification"``, or ``"regression"`` where the target is a number: then rows are added where its values are
+        rare, each with the value that the generator was asked for. Tables only.
     sampling_strategy
         ``"policy"`` adds rows of all classes, or none, by cross-validation inside ``data``: to a table ten times as
         many as there are (6,000 at most, or as many as there are) in the shares that the classes have, each labelled
@@ -60,6 +65,9 @@ def augment(
         others by the trained generator. Everything else has imbalanced-learn's meaning and is obeyed whatever the check
         says: ``"auto"``, ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"``, a ratio, a dict label ->
         rows (real and synthetic together), or a callable. Without a target: a number of rows to add.
+        With ``task="regression"`` ranges of the target stand for classes: ``"policy"`` chooses nothing but raises each
+        of ten ranges (fewer, where they would hold under ten rows) to half the fullest one's rows, a number in (0, 1]
+        to that share of them, and a dict says ``(low, high)`` -> rows.
     variant
         ``"auto"`` (``"anchored"`` for tables, ``"anchored_image"`` for images), the name of another variant, or a
         variant's ``Config``. `ganaug.variants.names` lists them, and on the command line ``ganaug variants`` says what
@@ -112,6 +120,7 @@ def augment(
     """
     request = Request(
         target=target,
+        task=task,
         sampling_strategy=sampling_strategy,
         variant=variant,
         check=check,
@@ -136,6 +145,7 @@ def fit(
     data: Any,
     *,
     target: Any = None,
+    task: str = "classification",
     variant: Any = "auto",
     id_columns: Sequence[Any] | None = None,
     random_state: Any = None,
@@ -144,6 +154,8 @@ def fit(
     progress: bool = True,
     out: str | os.PathLike[str] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    watch: str | os.PathLike[str] | None = None,
+    watch_every: int | None = None,
 ) -> Synthesizer:
     """Fit a generator to a table or an image set; the parameters are those of `augment`.
 
@@ -156,8 +168,13 @@ def fit(
     comes to the same bits. Give a ``random_state`` then. It is removed when ``out`` is written; without ``out``, remove
     it yourself when the synthesizer is safe.
 
+    With ``watch``, a local folder, the training is written there while it runs (see `ganaug.watching`), from one
+    observation to the next every ``watch_every`` steps, or every twelfth of the training. Training has the same result
+    with and without, unless it goes wrong: it then goes back to the last observation that was sound.
+
     Files written with ``out``: ``synthesizer.json`` and ``weights.safetensors`` in that folder, as
-    `Synthesizer.save` writes them.
+    `Synthesizer.save` writes them; with ``watch``: ``history.jsonl`` in that folder, of images ``samples/*.png``, and
+    where the package tensorboard is installed ``tensorboard/``.
 
     Raises
     ------
@@ -166,7 +183,8 @@ def fit(
     ArtefactError
         The checkpoint is of another training.
     TrainingError
-        The training went wrong: a loss is not finite, images have collapsed, or the memory does not hold a row.
+        The training went wrong, also after it went back three times: a loss is not finite or grows without bound, a
+        class has collapsed; or the memory does not hold a row.
 
     Examples
     --------
@@ -184,7 +202,8 @@ def fit(
         )
     folder: Path | None = None if out is None else check_new_folder(out)
     options = ImageOptions.of(images)
-    request = Request(target=target, variant=variant, id_columns=id_columns, device=device, images=options)
+    asked = {"target": target, "task": task, "variant": variant, "id_columns": id_columns}
+    request = Request(**asked, device=device, images=options)
     rows = request.read(data)
     seed = distributed.agreed(seeding.resolve(random_state))
     with bar(enabled=progress and distributed.is_first()) as shown:
@@ -196,6 +215,7 @@ def fit(
             device=device,
             progress=shown,
             checkpoint=checkpoint,
+            watching=_watching(watch, watch_every),
         )
     if folder is not None and distributed.is_first():
         with told(folder):
@@ -204,3 +224,10 @@ def fit(
                 checkpoints.remove(checkpoint)
     distributed.agreed(0)  # nobody returns before the files are there
     return synthesizer
+
+
+def _watching(folder: str | os.PathLike[str] | None, every: int | None) -> fitting.Watching | None:
+    if folder is None and every is None:
+        return None
+    place = None if folder is None else local_path(folder)
+    return fitting.Watching(every=every, folder=place, tensorboard=None if place is None else place / "tensorboard")

@@ -22,9 +22,11 @@ from ganaug.progress import silent
 from ganaug.report import write_report
 from ganaug.request import keys_of, versions
 from ganaug.runs import RunFolder, new_folder, told
+from ganaug.sampling import RAISED
 from ganaug.stacking import length, stack
 from ganaug.steps import Run
 from ganaug.synthesizer import Synthesizer
+from ganaug.value_schema import ValueSchema
 
 __all__ = ["Augmentation", "finish", "gather", "measure_fidelity", "reason_of", "report", "summarise"]
 
@@ -68,7 +70,8 @@ class Augmentation:
 
         Files written: ``synthetic/`` (Parquet and ``manifest.json``), ``synthesizer/`` (`Synthesizer.load` reads it),
         ``report.html``, ``report.json``, ``report.md``, ``effect.json``, ``fidelity.json``, ``plan.json``,
-        ``run.json``, and of images ``contact-sheets/``.
+        ``run.json``, ``training/`` (how the generator was trained: ``history.jsonl``, and of images ``samples/``), and
+        of images ``contact-sheets/``.
         `augment` with ``out=folder``, the same data and the same options returns what is stored there.
 
         Raises
@@ -80,7 +83,8 @@ class Augmentation:
         with new_folder(folder) as scratch:
             keys = keys_of(described, self.run.seed)
             place = RunFolder.open(scratch, request=described, seed=self.run.seed, versions=versions(), keys=keys)
-            finish(replace(self.run, folder=place, results=dict(self.run.results)))
+            results = {**self.run.results, steps.TRAINING: steps.pictures(self.run)}
+            finish(replace(self.run, folder=place, results=results))
         return Path(folder)
 
 
@@ -215,6 +219,11 @@ def reason_of(run: Run) -> str:
     choice = steps.plan(run).choice
     if choice is not None:
         return choice.reason
+    if run.request.by_policy and isinstance(run.rows.schema, ValueSchema):
+        return (
+            f"as every range of {run.rows.schema.target} is raised to {RAISED:.0%} of the fullest one's rows: a rule, "
+            "which nothing has chosen by cross-validation"
+        )
     if run.request.by_policy:
         return "as many as there are real ones, as there is no target to choose by"
     return "as asked"
@@ -233,4 +242,8 @@ def _decision(run: Run, synthetic: list[int], names: list[str]) -> str:
         return f"No row was added, as the check's verdict is {effect.verdict!r}."
     if planned.choice is not None:
         return f"No row was added: {planned.choice.reason}."
+    if run.request.by_policy and isinstance(run.rows.schema, ValueSchema):
+        return (
+            f"No row was added, as every range of {run.rows.schema.target} has {RAISED:.0%} of the fullest one's rows."
+        )
     return "No row was added, as none was asked for."

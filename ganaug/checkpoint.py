@@ -24,7 +24,7 @@ from ganaug.errors import ArtefactError, OutputError
 
 __all__ = ["FORMAT", "DamagedError", "Place", "Saves", "exists", "load", "nth", "remove", "write"]
 
-FORMAT = 2
+FORMAT = 3
 Place = str | os.PathLike[str]
 _log = logging.getLogger(__name__)
 

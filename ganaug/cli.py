@@ -1,7 +1,8 @@
-"""The command line: ``ganaug augment|train|sample|check|inspect|demo|variants|releases``.
+"""The command line: ``ganaug augment|train|sample|transform|check|inspect|demo|variants|releases``.
 
 Bad input ends with exit status 2 and one sentence on standard error; ``GANAUG_TRACEBACK=1`` shows where it was noticed.
-What each command does is in `ganaug.commands`, of ``variants`` in `ganaug.variant_commands`, and of ``releases`` in
+What each command does is in `ganaug.commands`, of ``transform`` in `ganaug.transform_command`, of ``variants`` in
+`ganaug.variant_commands`, and of ``releases`` in
 `ganaug.release_commands`.
 """
 
@@ -14,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from ganaug import __version__, commands, release_commands, variant_commands
+from ganaug import __version__, commands, release_commands, transform_command, variant_commands
 from ganaug.errors import TrainingError
 from ganaug.terminal import one_line_warnings, say
 
@@ -67,6 +68,7 @@ app.command(
     "- `ganaug augment bank.csv -t default -o augmented --check thorough --result bank-augmented.csv`\n"
     "- `ganaug augment bank.csv -t default -o augmented --rows yes=2000` — this many, whatever the check says\n"
     "- `ganaug augment scans/ -o augmented --image-size 32x32` — images, a sub-folder a class\n"
+    "- `ganaug augment flats.csv -t price --task regression -o augmented` — rows where the price is rare\n"
 )(commands.augment)
 app.command(epilog="**Example**\n\n- `ganaug train bank.csv -t default -o generator`\n")(commands.train)
 app.command(
@@ -75,6 +77,12 @@ app.command(
     "- `ganaug sample generator --rows yes=500 --rows no=100 -o rows`\n"
     "- `ganaug sample generator -n 100 -o pictures --format folder` — images as PNG files\n"
 )(commands.sample)
+app.command(
+    epilog="**Examples**\n\n"
+    "- `ganaug train bank.csv -t default --variant inpaint -o generator`, then "
+    "`ganaug transform generator bank.csv -o filled` — fills in missing cells\n"
+    "- `ganaug transform generator small-scans/ -o scans --format folder` — with a generator of super_resolution\n"
+)(transform_command.transform)
 app.command(
     epilog="**Examples**\n\n"
     "- `ganaug check bank.csv -t default`\n"

@@ -33,16 +33,21 @@ from ganaug.options import (
     Split,
     Strategy,
     Target,
+    Task,
     Totals,
     Transforms,
     Variant,
+    Watch,
+    WatchEvery,
     augmenter_of,
     depth_of,
     images_of,
     names_of,
+    ranges_of,
     result_of,
     rows_of,
     strategy_of,
+    target_of,
 )
 from ganaug.terminal import (
     print_json,
@@ -64,6 +69,7 @@ def augment(
     data: Data,
     out: RunFolder,
     target: Target = None,
+    task: Task = "classification",
     strategy: Strategy = "policy",
     rows: Totals = None,
     variant: Variant = "auto",
@@ -92,8 +98,9 @@ def augment(
     with showing(quiet) as bars:
         augmentation = call(
             data,
-            target=target,
-            sampling_strategy=strategy_of(strategy, rows),
+            target=target_of(target),
+            task=task,
+            sampling_strategy=strategy_of(strategy, rows, task),
             variant=variant,
             check=depth_of(check),
             id_columns=names_of(id_columns),
@@ -114,12 +121,15 @@ def train(
     data: Data,
     out: Out,
     target: Target = None,
+    task: Task = "classification",
     variant: Variant = "auto",
     id_columns: IdColumns = None,
     image_size: ImageSize = None,
     split: Split = None,
     skip_unreadable: SkipUnreadable = False,
     checkpoint: Checkpoint = None,
+    watch: Watch = None,
+    watch_every: WatchEvery = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -143,7 +153,8 @@ def train(
     with showing(quiet or not first) as bars:
         synthesizer = fit(
             data,
-            target=target,
+            target=target_of(target),
+            task=task,
             variant=variant,
             id_columns=names_of(id_columns),
             random_state=seed,
@@ -152,6 +163,8 @@ def train(
             progress=bars,
             out=out,
             checkpoint=checkpoint,
+            watch=watch,
+            watch_every=watch_every,
         )
     distributed.leave()
     if not first:
@@ -174,7 +187,11 @@ def sample(
     ] = None,
     rows: Annotated[
         list[str] | None,
-        typer.Option(metavar="CLASS=NUMBER", show_default=False, help="Rows of one class; repeat for more classes."),
+        typer.Option(
+            metavar="CLASS=NUMBER",
+            show_default=False,
+            help="Rows of one class; repeat for more classes. Of a number: 120=50, or a range, 100..120=50.",
+        ),
     ] = None,
     form: Annotated[
         str,
@@ -190,15 +207,19 @@ def sample(
     from ganaug.parquet import export_images, write_parquet
     from ganaug.runs import check_new_folder
     from ganaug.synthesizer import Synthesizer
+    from ganaug.value_schema import ValueSchema
 
     if rows and n is not None:
         raise ConfigError(f"give --number or --rows, not both, however: --number {n} --rows {rows[0]}")
     check_new_folder(out)
     synthesizer = Synthesizer.load(generator / "synthesizer" if (generator / "run.json").is_file() else generator)
-    chunks = synthesizer.sample_chunks(n, conditions=rows_of(rows) if rows else None, random_state=seed)
+    conditions = None if not rows else rows_of(rows)
+    if conditions is not None and isinstance(synthesizer.schema, ValueSchema):
+        conditions = ranges_of(conditions)
+    chunks = synthesizer.sample_chunks(n, conditions=conditions, random_state=seed)
     provenance = {**synthesizer.provenance, "sample_seed": seed}
     if form == "folder":
-        counts = export_images(chunks, synthesizer, out, provenance)
+        counts = export_images(chunks, synthesizer.schema, out, provenance)
         written, count = {"out": str(out), "images": counts}, sum(counts.values())
     elif form == "parquet":
         manifest = write_parquet(chunks, out, schema=synthesizer.schema, provenance=provenance)
@@ -214,6 +235,7 @@ def sample(
 def check(
     data: Data,
     target: Target = None,
+    task: Task = "classification",
     augmenter: Annotated[
         str, typer.Option(metavar="NAME", help="What to judge: policy, a variant, or an imbalanced-learn sampler.")
     ] = "policy",
@@ -239,7 +261,8 @@ def check(
     with showing(quiet) as bars:
         effect = measure_effect(
             data,
-            target=target,
+            target=target_of(target),
+            task=task,
             augmenter=augmenter_of(augmenter),
             depth=depth,  # type: ignore[arg-type]
             id_columns=names_of(id_columns),
@@ -267,6 +290,7 @@ def inspect(
         ),
     ],
     target: Target = None,
+    task: Task = "classification",
     id_columns: IdColumns = None,
     image_size: ImageSize = None,
     split: Split = None,
@@ -280,7 +304,8 @@ def inspect(
     from ganaug.inspection import describe
 
     images = images_of(image_size, split, "shift,crop", skip_unreadable)
-    description = describe(path, target=target, id_columns=names_of(id_columns), images=images)
+    asked = {"target": target_of(target), "task": task, "id_columns": names_of(id_columns)}
+    description = describe(path, **asked, images=images)
     if as_json:
         print_json(description)
     else:

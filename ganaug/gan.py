@@ -18,6 +18,7 @@ from ganaug.encode import Encoded, ImageEncoder, TableEncoder
 __all__ = [
     "About",
     "Adam",
+    "Change",
     "Draw",
     "Emitted",
     "EmittedImages",
@@ -96,6 +97,7 @@ class Draw:
             real=self.real[:, shard],
             y=self.y[:, shard],
             inputs={name: value[:, shard] for name, value in self.inputs.items()},
+            cache={},
             shard=shard,
             whole=(self.real, self.y),
         )
@@ -115,18 +117,23 @@ class Draw:
 class Emitted:
     """Generated table rows as an encoder decodes them, ``(M, B, C)`` and ``(M, B, K)``.
 
-    ``uniforms (M, B, K)`` are given when the codes are buckets, of which single categories are still to be drawn.
+    ``uniforms (M, B, K)`` are given when the codes are buckets, of which single categories are still to be drawn;
+    ``kept (M, B, K)`` are the codes of cells that are as they were, and -1 in others.
     """
 
     continuous: Tensor
     codes: Tensor
     uniforms: Tensor | None = None
+    kept: Tensor | None = None
 
     def encoded(self, encoder: TableEncoder, n: int) -> Encoded:
         """Return the first ``n`` rows of the first member as ``encoder`` takes them."""
         codes = self.codes[0].cpu().numpy().astype(np.int32)
         if self.uniforms is not None:
             codes = encoder.unbucket(codes, self.uniforms[0].cpu().numpy())
+        if self.kept is not None:
+            kept = self.kept[0].cpu().numpy()
+            codes = np.where(kept >= 0, kept, codes).astype(np.int32)
         return Encoded(self.continuous[0].cpu().numpy().astype(np.float64)[:n], codes[:n])
 
 
@@ -191,6 +198,22 @@ class Stage:
     depend on ``share`` alone."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """How given rows are changed: what `Synthesizer.transform` calls."""
+
+    apply: Callable[[nn.ModuleDict, Tensors, Tensor, torch.Generator], Any]
+    """``(networks, given, y, rng) ->`` what the encoder decodes. ``y (M, B)`` is -1 where the class is not known.
+
+    ``given`` of images: ``images (M, B, C, h, w)`` in [-1, 1], and, where it is ``masked``, ``known (M, B, 1, h, w)``
+    bool. Of tables: ``continuous (M, B, C)``, ``codes`` and ``buckets (M, B, K)``, ``known (M, B, K)`` bool, and
+    ``possible (M, B, H)`` bool: which of the dimensions of the 0/1 blocks a cell that is filled in may take."""
+    size: tuple[int, int] | None = None
+    """Height and width of the images that are to be given; None: those of the training images."""
+    masked: bool = False
+    """Whether it fills in what is not known: missing cells, or the pixels of a mask."""
+
+
 @dataclass(kw_only=True)
 class Gan:
     """A variant, composed: everything that the trainer and the synthesizer need to know of it."""
@@ -205,12 +228,21 @@ class Gan:
     """``(networks, inputs, y) -> (M, B, *)`` in the discriminator's view, for monitors."""
     emit: Callable[[nn.ModuleDict, Tensors, Tensor], Any]
     """``(networks, inputs, y) ->`` what the encoder decodes, for sampling."""
-    critic: Callable[[nn.ModuleDict, Tensor, Tensor], Tensor] | None = None
-    """``(networks, x (M, B, *), y (M, B)) -> (M, B)``: how real rows in the discriminator's view seem to it, the more
-    the larger; for monitors. None where it does not judge single rows."""
+    transform: Change | None = None
+    """How given rows are changed; None where it only makes new ones."""
+    error: Callable[[nn.ModuleDict, Tensor, Tensor, torch.Generator], Tensor] | None = None
+    """``(networks, real (M, B, *), y (M, B), rng) -> (M, B)``: how far what it makes of real rows is from them. By it
+    the best step is chosen on held-out rows; None: by how like them what it draws is."""
     half_life: float = 100.0
     """Half-life of the averaged weights, in steps."""
+    group: int = 1
+    """Consecutive rows of a batch that the losses look at together; a batch is split between such groups only."""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    critic: Callable[[nn.ModuleDict, Tensor, Tensor], Tensor] | None = None
+    """``(networks, x (M, B, *), y) -> logits (M, B)``, higher for what looks real, x in the discriminator's view; for
+    watching the training. None: there is nothing to ask."""
+    judged: Callable[[Draw, Tensor], tuple[Tensor, Tensor]] | None = None
+    """``(draw, generated) -> (real, fake)``: what the critic is shown; None: the real and the generated rows."""
 
     @property
     def steps(self) -> int:

@@ -65,13 +65,14 @@ def is_array(X: Any) -> bool:
     return (isinstance(X, np.ndarray) or _is_tensor(X)) and X.ndim in (3, 4)
 
 
-def array_images(X: Any) -> ArrayImages:
+def array_images(X: Any, *, size: tuple[int, int] | None = None) -> ArrayImages:
     """Tell what an array of images holds: where its channels are, and what its numbers mean.
 
     ``(n, h, w)`` is gray; of four dimensions, the last or the second is that of the channels: the one that is 1, 3
     or 4. uint8 and other integers are levels from 0 to 255, booleans black and white. Floats are told by their
     extremes over all images: none below 0 and none above 1, from 0 to 1; some below 0 and all within [-1, 1], from
-    -1 to 1; else levels from 0 to 255.
+    -1 to 1; else levels from 0 to 255. Where both dimensions could be that of the channels, as of images of 4 x 4
+    pixels, the ``size`` that is expected decides.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def array_images(X: Any) -> ArrayImages:
     tensor = _is_tensor(X)
     dtype = str(X.dtype).removeprefix("torch.")
     array = _numpy_of(X) if tensor else np.asarray(X)
-    layout, shape = _layout(array)
+    layout, shape = _layout(array, size)
     form = {"layout": layout, "dtype": dtype, "library": "torch" if tensor else "numpy"}
     return ArrayImages(array=array, form=form | {"range": _range(array)}, shape=shape)
 
@@ -95,11 +96,13 @@ def _numpy_of(tensor: Any) -> np.ndarray:
     return held.float().numpy() if str(held.dtype) == "torch.bfloat16" else held.numpy()
 
 
-def _layout(array: np.ndarray) -> tuple[str, tuple[int, int, int]]:
+def _layout(array: np.ndarray, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, int]]:
     if array.ndim == 3:
         return "nhw", (array.shape[1], array.shape[2], 1)
     if array.ndim == 4:
         last, second = array.shape[3] in _CHANNELS, array.shape[1] in _CHANNELS
+        if last and second and size is not None:
+            last, second = array.shape[1:3] == size, array.shape[1:3] != size and array.shape[2:4] == size
         if last and not second:
             return "nhwc", (array.shape[1], array.shape[2], array.shape[3])
         if second and not last:

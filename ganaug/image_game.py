@@ -148,8 +148,10 @@ def adversarial_phases(
     penalties: Sequence[Penalty] = (),
     judged: Judged | None = None,
     counts: Callable[[Draw], Tensor] | None = None,
+    reals: Callable[[nn.ModuleDict, Tensor], Tensor] | None = None,
     repeats: int = 1,
     after: Callable[[nn.ModuleDict], None] | None = None,
+    made: Callable[[nn.ModuleDict, Draw], Tensor] | None = None,
 ) -> tuple[Phase, Phase]:
     """Return the two phases of a game between the networks "generator" and "discriminator".
 
@@ -163,16 +165,22 @@ def adversarial_phases(
         What is shown; by default the real and the generated images themselves.
     counts
         Which rows the discriminator learns from ``(M, B)``; by default all.
+    reals
+        ``(networks, real) -> real``: how real images are shown as the networks are now; by default as they are.
     repeats
         Steps of the discriminator for each of the generator.
     after
         What is done to the networks after each of these.
+    made
+        How the generated images come of a draw; by default from the source's inputs.
     """
     shown = _plain if judged is None else judged
+    make = _made if made is None else made
 
     def views(networks: nn.ModuleDict, draw: Draw) -> tuple[Tensor, Tensor]:
         discriminator: Any = networks["discriminator"]
-        real, fake = shown(draw, generate(networks, draw.inputs, draw.y))
+        real, fake = shown(draw, make(networks, draw))
+        real = real if reals is None else reals(networks, real)
         u = draw.uniform(2, diffaugment.N_UNIFORM)
         return discriminator.view(real, u[:, :, 0]), discriminator.view(fake, u[:, :, 1])
 
@@ -213,6 +221,10 @@ def adversarial_phases(
 
 
 _SHOWN = (("r1", "real"), ("r2", "fake"))
+
+
+def _made(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+    return generate(networks, draw.inputs, draw.y)
 
 
 def _plain(draw: Draw, fake: Tensor) -> tuple[Tensor, Tensor]:
@@ -271,7 +283,7 @@ def compose(
     gradients = lazy_gradients(weight=config.gamma, interval=config.penalty_interval)
     adam = Adam(learning_rate=config.learning_rate, betas=(0.0, 0.9), final_share=config.final_share)
     phases = adversarial_phases(adam=adam, penalties=gradients, judged=judged, counts=counts)
-    return play(config, generator, critic, source, phases, steps=steps, seeds=seeds, alone=stacked == 1)
+    return play(config, generator, critic, source, phases, steps=steps, seeds=seeds, judged=judged)
 
 
 def play(
@@ -284,9 +296,9 @@ def play(
     steps: int,
     seeds: Sequence[int],
     batch: int | None = None,
-    alone: bool = True,
+    judged: Judged | None = None,
 ) -> Gan:
-    """Initialise both networks, and let them play ``phases``; ``alone``: the critic judges single images."""
+    """Initialise both networks, and let them play ``phases``; for ``judged`` see `adversarial_phases`."""
     options = {"members": len(seeds), "translation": config.translation, "hole": config.hole}
     networks = nn.ModuleDict({"generator": generator, "discriminator": ImageDiscriminator(critic, **options)})
     for name, network in networks.items():
@@ -299,7 +311,8 @@ def play(
         averaged=("generator",),
         generate=generate,
         emit=emit,
-        critic=_judge if alone else None,
+        critic=_judge,
+        judged=judged,
         half_life=config.half_life,
     )
 

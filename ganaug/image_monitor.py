@@ -13,14 +13,12 @@ from ganaug import seeding
 from ganaug.data.image_rows import ImageMember, as_floats
 from ganaug.errors import TrainingError
 from ganaug.gan import Gan
-from ganaug.monitor import energy_distance, mean_distance
+from ganaug.monitor import energy_distance
+from ganaug.watching.alarms import COLLAPSED
+from ganaug.watching.figures import RealClass, Seen, class_figures
 
-__all__ = ["COLLAPSED", "ImageMonitor"]
+__all__ = ["COLLAPSED", "GENERATED", "SIDE", "ImageMonitor"]
 
-COLLAPSED = 0.1
-"""A class whose generated images differ by less than this share of what real ones differ by has collapsed."""
-FEWEST = 5
-"""Real images that a class needs for that to be judged."""
 SIDE = 8
 """Images are compared averaged down to about this many pixels a side."""
 GENERATED = 64
@@ -39,6 +37,8 @@ class ImageMonitor:
         The images of every member that are trained on, and those that are not.
     class_names
         For the message.
+    thorough
+        Whether to tell recall and coverage too.
     """
 
     def __init__(
@@ -49,50 +49,48 @@ class ImageMonitor:
         class_names: Sequence[str],
         seed: int,
         device: torch.device,
+        thorough: bool = False,
     ) -> None:
-        self._seed, self._device, self._names = seed, device, class_names
+        self._seed, self._device, self._names, self._thorough = seed, device, class_names, thorough
         self._held_out = [_by_class(m, len(class_names), device) for m in held_out]
-        self._spread = [[_spread(x) for x in _by_class(m, len(class_names), device)] for m in shown]
+        self._real = [[RealClass(x) for x in _by_class(m, len(class_names), device)] for m in shown]
 
     def __call__(self, gan: Gan, networks: nn.ModuleDict) -> Tensor:
         """Return the score of every member ``(M,)``."""
-        return self.look(gan, networks)[0]
+        return self.look(gan, networks).score
 
     @torch.no_grad()
-    def look(self, gan: Gan, networks: nn.ModuleDict) -> tuple[Tensor, Tensor]:
-        """Return the scores ``(M,)``, and the share of the real images' differences that generated ones have.
-
-        The latter is ``(M, n_classes)``, 1 where a class has too few images to tell.
-        """
-        members, n_classes = len(self._spread), len(self._names)
+    def look(self, gan: Gan, networks: nn.ModuleDict) -> Seen:
+        """Return the scores, and the figures of the classes."""
+        members, n_classes = len(self._real), len(self._names)
         totals, weights = torch.zeros(members, device=self._device), torch.zeros(members, device=self._device)
-        diversity = torch.ones(members, n_classes)
+        made: list[tuple[int, Tensor]] = []
         for c in range(n_classes):
             y = torch.full((members, GENERATED), c, device=self._device)
-            if not any(spread[c] for spread in self._spread):
+            if not any(classes[c].spread for classes in self._real):
                 continue
             rng = seeding.torch_rng(self._seed, "monitor", c, device=self._device)
             fake = gan.generate(networks, gan.source.draw(y, rng), y)
+            seen = torch.stack([_small(images) for images in fake])
+            made.append((c, seen))
             for m in range(members):
-                seen = _small(fake[m])
-                if self._spread[m][c]:
-                    diversity[m, c] = float(mean_distance(seen, seen, unbiased=True)) / self._spread[m][c]
                 held = self._held_out[m][c]
                 if len(held):
-                    totals[m] += energy_distance(held, seen) * len(held)
+                    totals[m] += energy_distance(held, seen[m]) * len(held)
                     weights[m] += len(held)
+        classes = class_figures(self._real, made, thorough=self._thorough)
         score = totals / weights.clamp(min=1)
-        collapsed = (diversity < COLLAPSED).any(1).to(score.device)
-        return torch.where(collapsed, torch.inf, score), diversity
+        collapsed = (classes["variety"] < COLLAPSED).any(1).to(score.device)
+        return Seen(score=torch.where(collapsed, torch.inf, score), classes=classes)
 
     def require_sound(self, gan: Gan, networks: nn.ModuleDict, best: Tensor) -> None:
         """Raise `TrainingError` where a member's ``best (M,)`` score of these networks says that it never was sound."""
         for m in torch.nonzero(torch.isinf(best)).flatten().tolist():
-            diversity = self.look(gan, networks)[1]
-            worst = int(diversity[m].argmin())
+            variety = self.look(gan, networks).classes["variety"].nan_to_num(nan=torch.inf)
+            worst = int(variety[m].argmin())
             raise TrainingError(
                 f"the generator has collapsed: its images of class {self._names[worst]!r} differ by "
-                f"{100 * float(diversity[m, worst]):.0f} % of what real ones do; try another seed, fewer steps, "
+                f"{100 * float(variety[m, worst]):.0f} % of what real ones do; try another seed, fewer steps, "
                 "or a lower learning rate"
             )
 
@@ -112,8 +110,3 @@ def _small(images: Tensor) -> Tensor:
         return images.flatten(1)
     small = F.adaptive_avg_pool2d(images.float(), (min(SIDE, images.shape[-2]), min(SIDE, images.shape[-1])))
     return small.flatten(1) / small[0].numel() ** 0.5
-
-
-def _spread(x: Tensor) -> float:
-    """Return the mean distance between two images of a class; 0 where there are too few."""
-    return float(mean_distance(x, x, unbiased=True)) if len(x) >= FEWEST else 0.0

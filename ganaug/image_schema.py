@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from ganaug import arrays, image_containers, pixels
+from ganaug import arrays, image_containers, joint_schema, pixels, value_schema
 from ganaug.errors import ArtefactError, SchemaError
 from ganaug.schema import Column, Labelled, TableSchema, check_columns
 
@@ -167,4 +167,9 @@ class ImageSchema(Labelled):
 
 def schema_from_json(d: dict[str, Any]) -> TableSchema | ImageSchema:
     """Return the schema that a JSON object describes, of tables or of images."""
-    return ImageSchema.from_json(d) if d.get("kind") == _KIND else TableSchema.from_json(d)
+    kinds: dict[Any, Any] = {
+        _KIND: ImageSchema,
+        joint_schema.KIND: joint_schema.JointSchema,
+        value_schema.KIND: value_schema.ValueSchema,
+    }
+    return kinds.get(d.get("kind"), TableSchema).from_json(d)

@@ -16,7 +16,7 @@ from ganaug import seeding
 from ganaug.data.image_rows import ImageMember, as_floats
 from ganaug.gan import Tensors
 
-__all__ = ["ImageAnchors", "LatentSource"]
+__all__ = ["ImageAnchors", "LatentSource", "Passing"]
 
 
 @dataclass(frozen=True)
@@ -102,3 +102,23 @@ class ImageAnchors:
     def to(self, device: torch.device) -> ImageAnchors:
         """Return the source with its tensors on ``device``."""
         return replace(self, **{k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)})
+
+
+@dataclass(frozen=True)
+class Passing:
+    """Real images that are there in training and not in the artefact: a variant that adds no rows needs none then."""
+
+    images: ImageAnchors | None
+
+    def draw(self, y: Tensor, rng: torch.Generator) -> Tensors:
+        """Return what `ImageAnchors` does for the classes ``y (M, B)``."""
+        assert self.images is not None, "what adds no rows is not asked for any"
+        return self.images.draw(y, rng)
+
+    def arrays(self, member: int) -> dict[str, np.ndarray]:
+        """Nothing is kept."""
+        return {}
+
+    def to(self, device: torch.device) -> Passing:
+        """Return the source with its tensors on ``device``."""
+        return self if self.images is None else Passing(self.images.to(device))

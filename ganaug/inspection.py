@@ -29,9 +29,10 @@ __all__ = ["describe"]
 def describe(
     path: str | os.PathLike[str],
     *,
-    target: str | None = None,
+    target: Any = None,
     id_columns: Sequence[str] | None = None,
     images: ImageOptions | None = None,
+    task: str = "classification",
 ) -> dict[str, Any]:
     """Describe what ``path`` holds, in plain JSON values; ``"what"`` says which of these it is.
 
@@ -56,7 +57,7 @@ def describe(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
         reading = {} if images is None else images.reading()
-        rows = read(os.fspath(path), target=target, id_columns=id_columns, **reading)
+        rows = read(os.fspath(path), target=target, id_columns=id_columns, task=task, **reading)
     told = [str(warning.message) for warning in caught if issubclass(warning.category, DataWarning)]
     if isinstance(rows.schema, ImageSchema):
         return {"what": "set of images", **_images(rows, rows.schema), "provenance": provenance, "warnings": told}

@@ -24,7 +24,7 @@ INDEX = "files.json"
 FORMAT = 1
 OURS = ("run.json", "checkpoint.safetensors", "checkpoint-plan.safetensors")
 """What may lie at a URL before the first index."""
-REWRITTEN = ("run.json",)
+REWRITTEN = ("run.json", "training/history.jsonl")
 """What is written over, by one PUT: a kill before the index is written leaves it newer than the index says."""
 
 

@@ -3,75 +3,127 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ganaug import seeding
-from ganaug.gan import Gan
+from ganaug.gan import Gan, RealRows
+from ganaug.watching.figures import RealClass, Seen, class_figures, mean_distance
 
-__all__ = ["BestWeights", "EnergyMonitor", "Monitor", "energy_distance", "mean_distance"]
+__all__ = ["BestWeights", "EnergyMonitor", "ErrorMonitor", "Monitor", "energy_distance", "mean_distance"]
 
-Monitor = Callable[[Gan, nn.ModuleDict], Tensor]
-"""``(gan, networks) -> (M,)``: one score a member, lower is better; infinite where nothing may be kept."""
+Monitor = Callable[[Gan, nn.ModuleDict], Tensor | Seen]
+"""``(gan, networks) -> (M,)``: one score a member, lower is better; infinite where nothing may be kept. Or the score
+with other figures."""
 
 FULL_WEIGHT = 32
 """Held-out rows from which on a class counts in full."""
+FEW_GENERATED = 64
+"""Rows drawn of a class that none are held out of, to tell their variety."""
+MOST_SHOWN = 1000
+"""Real rows of a class that its variety is held against."""
 
 
 class EnergyMonitor:
     """Energy distance between generated and held-out rows of a class, averaged over the classes.
 
     ``2 E|X - Y| - E|X - X'| - E|Y - Y'|`` (Szekely & Rizzo 2013), with X held-out and Y generated rows. The noise of
-    the generated rows is the same at every call, so that scores of different steps compare.
+    the generated rows is the same at every call, so that scores of different steps compare. Where no row is held out at
+    all, every state scores 0, and the last is kept.
 
     Parameters
     ----------
     held_out
         For every member, for every class, its held-out rows ``(n, D)``; an empty tensor leaves the class out.
+    shown
+        The same of the rows that are trained on, for the variety of the classes; None does not look at it.
+    thorough
+        Whether to tell recall and coverage too.
     """
 
-    def __init__(self, held_out: Sequence[Sequence[Tensor]], *, seed: int, n_generated: int = 256) -> None:
+    def __init__(
+        self,
+        held_out: Sequence[Sequence[Tensor]],
+        *,
+        seed: int,
+        n_generated: int = 256,
+        shown: Sequence[Sequence[Tensor]] | None = None,
+        thorough: bool = False,
+    ) -> None:
         self._held_out = held_out
         self._seed = seed
         self._n = n_generated
+        self._real = None if shown is None else [[RealClass(x[:MOST_SHOWN]) for x in classes] for classes in shown]
+        self._thorough = thorough
 
-    @torch.no_grad()
     def __call__(self, gan: Gan, networks: nn.ModuleDict) -> Tensor:
         """Return the score of every member ``(M,)``."""
+        return self.look(gan, networks).score
+
+    @torch.no_grad()
+    def look(self, gan: Gan, networks: nn.ModuleDict) -> Seen:
+        """Return the scores, and the figures of the classes."""
         members, n_classes = len(self._held_out), len(self._held_out[0])
         device = self._held_out[0][0].device
         totals, weights = torch.zeros(members, device=device), torch.zeros(members, device=device)
+        made: list[tuple[int, Tensor]] = []
         for c in range(n_classes):
-            if not any(len(classes[c]) for classes in self._held_out):
+            scored = any(len(classes[c]) for classes in self._held_out)
+            watched = self._real is not None and any(classes[c].spread for classes in self._real)
+            if not scored and not watched:
                 continue
-            y = torch.full((members, self._n), c, device=device)
+            y = torch.full((members, self._n if scored else FEW_GENERATED), c, device=device)
             rng = seeding.torch_rng(self._seed, "monitor", c, device=device)
             fake = gan.generate(networks, gan.source.draw(y, rng), y)
+            made.append((c, fake))
             for m, classes in enumerate(self._held_out):
                 if n := len(classes[c]):
                     weight = min(n, FULL_WEIGHT)
                     totals[m] += weight * energy_distance(classes[c], fake[m])
                     weights[m] += weight
-        return totals / weights.clamp(min=1)
+        found = {} if self._real is None else class_figures(self._real, made, thorough=self._thorough)
+        return Seen(score=totals / weights.clamp(min=1), classes=found)
 
     def require_sound(self, gan: Gan, networks: nn.ModuleDict, best: Tensor) -> None:
         """Accept every state: rows of a table that are all alike are the encoder's matter, and the check's."""
+
+
+class ErrorMonitor:
+    """How far what the networks make of held-out rows is from them, for a `Gan` that has an ``error``.
+
+    Parameters
+    ----------
+    monitor
+        What tells the figures of the classes, and whether one has collapsed.
+    rows
+        Held-out rows of every member.
+    """
+
+    def __init__(self, monitor: Any, rows: RealRows, *, seed: int, device: torch.device, n: int = 256) -> None:
+        self._monitor, self._rows, self._seed, self._device, self._n = monitor, rows, seed, device, n
+
+    @torch.no_grad()
+    def look(self, gan: Gan, networks: nn.ModuleDict) -> Seen:
+        """Return the mean errors, of the same rows and noise at every call, and the figures of the classes."""
+        assert gan.error is not None, "there is an error to look at"
+        seen = self._monitor.look(gan, networks)
+        rng = seeding.torch_rng(self._seed, "monitor", device=self._device)
+        real, y = self._rows.draw(self._n, rng)
+        error = gan.error(networks, real, y, rng).mean(1)
+        return replace(seen, score=torch.where(torch.isinf(seen.score), seen.score, error))
+
+    def require_sound(self, gan: Gan, networks: nn.ModuleDict, best: Tensor) -> None:
+        """Raise what the other monitor raises."""
+        self._monitor.require_sound(gan, networks, best)
 
 
 def energy_distance(x: Tensor, y: Tensor) -> Tensor:
     """``2 E|X - Y| - E|X - X'| - E|Y - Y'|`` of rows ``x (n, D)`` and ``y (m, D)`` (Szekely & Rizzo 2013)."""
     within = mean_distance(x, x, unbiased=True) + mean_distance(y, y, unbiased=True)
     return 2 * mean_distance(x, y) - within
-
-
-def mean_distance(x: Tensor, y: Tensor, *, unbiased: bool = False) -> Tensor:
-    """Mean Euclidean distance; ``unbiased`` leaves a row's distance to itself out (x is y)."""
-    if len(x) == 0 or (unbiased and len(x) == 1):
-        return x.new_zeros(())
-    pairs = len(x) * (len(y) - 1) if unbiased else len(x) * len(y)
-    return torch.cdist(x, y).sum() / pairs
 
 
 class BestWeights:

@@ -232,10 +232,10 @@ def _table(
     judged = view.n_dims + n_classes
     networks = nn.ModuleDict(
         {
-            "generator": RowGenerator(members, view, noise=config.noise, **codes, **shape),
-            "critic": ProjectionCritic(members, judged, **shape)
+            "generator": RowGenerator(members, view, noise=config.noise, factors=layout.factors, **codes, **shape),
+            "critic": ProjectionCritic(members, judged, factors=layout.factors, **shape)
             if rules.projection
-            else ConditionalMLP(members, judged, 1, **shape),
+            else ConditionalMLP(members, judged, 1, factors=layout.factors, **shape),
             "judge": Classifier(members, view.n_dims, n_classes=n_classes, width=config.width, depth=1),
         }
     )

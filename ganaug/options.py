@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,16 +33,21 @@ __all__ = [
     "Split",
     "Strategy",
     "Target",
+    "Task",
     "Totals",
     "Transforms",
     "Variant",
+    "Watch",
+    "WatchEvery",
     "augmenter_of",
     "depth_of",
     "images_of",
     "names_of",
+    "ranges_of",
     "result_of",
     "rows_of",
     "strategy_of",
+    "target_of",
 ]
 
 Data = Annotated[
@@ -55,8 +60,19 @@ Data = Annotated[
     ),
 ]
 Target = Annotated[
-    str | None,
-    typer.Option("--target", "-t", metavar="COLUMN", help="The column that holds the classes.", show_default=False),
+    list[str] | None,
+    typer.Option(
+        "--target",
+        "-t",
+        metavar="COLUMN",
+        help="The column that holds the classes, or a number; repeat it for several columns of classes, whose "
+        "combinations are then the classes.",
+        show_default=False,
+    ),
+]
+Task = Annotated[
+    str,
+    typer.Option(metavar="WORD", help="classification, or regression where the target of a table is a number."),
 ]
 Out = Annotated[
     Path,
@@ -77,6 +93,20 @@ Variant = Annotated[
         metavar="NAME",
         help="The generator: auto (anchored for tables, anchored_image for images), or another that `ganaug variants` "
         "lists.",
+    ),
+]
+Watch = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Write how the training goes there while it runs: history.jsonl, of images samples, TensorBoard's events.",
+        show_default=False,
+    ),
+]
+WatchEvery = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="STEPS", help="How often the training is looked at.", show_default="a twelfth of the training"
     ),
 ]
 IdColumns = Annotated[
@@ -158,12 +188,22 @@ Totals = Annotated[
     typer.Option(
         metavar="CLASS=NUMBER",
         show_default=False,
-        help="How many rows a class is to have, real and synthetic together; repeat for more classes.",
+        help="How many rows a class is to have, real and synthetic together; repeat for more classes. Of a number: "
+        "a range, such as 250..300=60.",
     ),
 ]
 
 
-def strategy_of(strategy: str, rows: Sequence[str] | None) -> Any:
+def target_of(names: Sequence[str] | None) -> Any:
+    """Return what ``target=`` takes: None, one column, or a list of several.
+
+    >>> target_of(None), target_of(["price"]), target_of(["ill", "colour"])
+    (None, 'price', ['ill', 'colour'])
+    """
+    return None if not names else names[0] if len(names) == 1 else list(names)
+
+
+def strategy_of(strategy: str, rows: Sequence[str] | None, task: str = "classification") -> Any:
     """Return the sampling strategy that ``--strategy`` or ``--rows`` asks for.
 
     >>> strategy_of("auto", None), strategy_of("0.5", []), strategy_of("300", None), strategy_of("policy", ["ill=9"])
@@ -172,7 +212,7 @@ def strategy_of(strategy: str, rows: Sequence[str] | None) -> Any:
     if rows:
         if strategy != "policy":
             raise ConfigError(f"give --strategy or --rows, not both, however: --strategy {strategy} --rows {rows[0]}")
-        return rows_of(rows)
+        return ranges_of(rows_of(rows)) if task == "regression" else rows_of(rows)
     try:
         number = float(strategy)
     except ValueError:
@@ -194,6 +234,22 @@ def rows_of(texts: Sequence[str]) -> dict[str, int]:
         if label in found:
             raise ConfigError(f"--rows names class {label!r} twice; say once how many rows it is to have")
         found[label] = int(number)
+    return found
+
+
+def ranges_of(rows: Mapping[str, int]) -> dict[Any, int]:
+    """Return what is asked of a numeric target: a number, or a range ``LOW..HIGH``; other texts stay.
+
+    >>> ranges_of({"250..300": 60, "-1.5": 9, "[20, 40)": 5})
+    {(250.0, 300.0): 60, -1.5: 9, '[20, 40)': 5}
+    """
+    found: dict[Any, int] = {}
+    for text, number in rows.items():
+        low, dots, high = text.partition("..")
+        try:
+            found[(float(low), float(high)) if dots else float(text)] = number
+        except ValueError:
+            found[text] = number
     return found
 
 

@@ -103,8 +103,10 @@ def as_written(
     """
     if isinstance(schema, ImageSchema):
         chunks, arrow = _published(chunks, schema, provenance, first_row), published_schema(schema)
+    elif isinstance(schema, TableSchema):
+        chunks, arrow = map(schema.publish, chunks), schema.published
     else:
-        arrow = schema.arrow if isinstance(schema, TableSchema) else schema
+        arrow = schema
     metadata = {**(arrow.metadata or {}), b"ganaug": json.dumps(dict(provenance), sort_keys=True)}
     return chunks, arrow.with_metadata(metadata)
 
@@ -223,7 +225,10 @@ PICTURES = 1024
 
 
 def export_images(
-    chunks: Iterable[pa.Table], synthesizer: Synthesizer, folder: str | os.PathLike[str], provenance: Mapping[str, Any]
+    chunks: Iterable[pa.Table],
+    schema: pa.Schema | TableSchema | ImageSchema,
+    folder: str | os.PathLike[str],
+    provenance: Mapping[str, Any],
 ) -> dict[str, int]:
     """Write chunks of images as PNG files, a folder a class, each with the note of `write_parquet`'s pictures.
 
@@ -236,7 +241,6 @@ def export_images(
     OutputError
         See `ganaug.export_folder`.
     """
-    schema = synthesizer.schema
     if not isinstance(schema, ImageSchema):
         raise ConfigError("only images can be written as a folder of files, and this generator makes tables")
     return export_folder(chunks, schema, folder, note=_note(provenance))

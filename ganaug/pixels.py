@@ -19,7 +19,7 @@ from ganaug.errors import OutputError
 if TYPE_CHECKING:
     from ganaug.image_schema import ImageSchema
 
-__all__ = ["IMAGE", "PATH", "PixelWriter", "pixels", "table_of", "to_image", "to_png"]
+__all__ = ["IMAGE", "PATH", "PixelWriter", "grid", "pixels", "table_of", "to_image", "to_png"]
 
 IMAGE, PATH = "image", "path"
 """The canonical names of the columns of pixels and of where an image came from."""
@@ -144,3 +144,17 @@ def to_png(array: np.ndarray, *, text: str | None = None) -> bytes:
     file = io.BytesIO()
     to_image(array).save(file, "PNG", pnginfo=info)
     return file.getvalue()
+
+
+def grid(images: np.ndarray, *, columns: int) -> np.ndarray:
+    """Put images beside and below each other, with a white line of a pixel between.
+
+    **Shape:** uint8 ``(n, h, w, c)`` -> ``(rows (h + 1) - 1, columns (w + 1) - 1, c)``; n a multiple of ``columns``.
+
+    >>> grid(np.zeros((6, 8, 8, 1), np.uint8), columns=3).shape
+    (17, 26, 1)
+    """
+    framed = np.pad(images, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
+    _, height, width, channels = framed.shape
+    lines = framed.reshape(-1, columns, height, width, channels).swapaxes(1, 2)
+    return np.ascontiguousarray(lines.reshape(-1, columns * width, channels)[:-1, :-1])

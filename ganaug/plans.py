@@ -14,8 +14,10 @@ from ganaug.data import TableData
 from ganaug.learners import Runner
 from ganaug.policy import Candidate, Choice, GanAugmenter, Policy, draw_candidate, select, variant_for
 from ganaug.progress import Progress, silent
+from ganaug.sampling import RAISED, raised_counts
 from ganaug.synthesizer import Synthesizer
 from ganaug.transforms import DEFAULT_TRANSFORMS
+from ganaug.value_schema import ValueSchema
 
 __all__ = ["Plan", "draw_rows", "fit_rows", "plan_by_policy"]
 
@@ -69,8 +71,11 @@ def plan_by_policy(
     """Let the policy choose how many rows; ``options`` are those of `ganaug.policy.select`, ``checkpoint`` among them.
 
     ``transforms`` are what may be done to images without changing their class.
-    Without a target there is nothing to choose by, and as many rows are added as there are.
+    Without a target there is nothing to choose by, and as many rows are added as there are. Of a numeric target nothing
+    is chosen either: its ranges are raised to half the fullest one's rows.
     """
+    if isinstance(rows.schema, ValueSchema):
+        return Plan(counts=raised_counts(rows.schema.label_codes(rows.table), rows.schema.n_classes, RAISED))
     if rows.schema.n_classes < 2:
         return Plan(counts={0: len(rows.table)})
     policy = Policy(variant=variant).suited(rows.schema, transforms)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ from ganaug.image_options import ImageOptions
 from ganaug.image_schema import ImageSchema
 from ganaug.sampling import class_counts
 from ganaug.schema import TableSchema, close_to
+from ganaug.value_schema import ValueSchema, asked_ranges
 
 __all__ = ["Request", "keys_of", "modality_of", "run_name", "versions"]
 
@@ -47,6 +48,7 @@ class Request:
     """The options of `ganaug.augment`, less what does not change its result."""
 
     target: Any = None
+    task: str = "classification"
     sampling_strategy: Any = "policy"
     variant: Any = "auto"
     check: Any = True
@@ -79,10 +81,13 @@ class Request:
     def read(self, data: Any) -> TableData:
         """Read ``data``. A column of groups names rows and is not learnt."""
         reading = {} if self.images == ImageOptions() else self.images.reading()
-        rows = read(data, target=self.target, id_columns=self.id_columns, **reading)
+        rows = read(data, target=self.target, id_columns=self.id_columns, task=self.task, **reading)
         if not isinstance(rows.schema, ImageSchema):
             self.images.refuse_tables()
-        variants.resolve(self.variant, modality_of(rows.schema))
+        name, _ = variants.resolve(self.variant, modality_of(rows.schema))
+        if isinstance(rows.schema, ValueSchema):
+            variants.require_values(name)
+            rows = self._with_asked_ranges(rows)
         if not isinstance(self.groups, str) or self.groups in rows.schema.id_columns:
             return rows
         if isinstance(rows.schema, ImageSchema):
@@ -92,7 +97,16 @@ class Request:
             raise DataError(f"there is no column {self.groups!r} to take groups from{close_to(self.groups, known)}")
         if self.groups == rows.schema.target:
             raise DataError(f"the target {self.groups!r} cannot be the groups as well; name another column")
-        return read_table(data, target=self.target, id_columns=[*rows.schema.id_columns, self.groups])
+        ids = [*rows.schema.id_columns, self.groups]
+        found = read_table(data, target=self.target, id_columns=ids, task=self.task)
+        return self._with_asked_ranges(found)
+
+    def _with_asked_ranges(self, rows: TableData) -> TableData:
+        """Return ``rows`` with the ranges that ``sampling_strategy`` names, where the target is a number."""
+        if not isinstance(rows.schema, ValueSchema) or not isinstance(self.sampling_strategy, Mapping):
+            return rows
+        edges = asked_ranges(self.sampling_strategy, rows.schema.edges[0], rows.schema.edges[-1])
+        return replace(rows, schema=replace(rows.schema, edges=edges))
 
     def group_codes(self, rows: TableData) -> np.ndarray | None:
         """Return an integer for each row's group ``(n,)``, or None without groups.

@@ -203,6 +203,7 @@ class GANSampler(BaseSampler):
 
     def _count(self, y: np.ndarray) -> OrderedDict | None:
         """Return label -> rows to add and remember it; None where the policy is to say."""
+        variants.require_rows(self.variant)
         if np.unique(y).size < 2:
             raise ValueError(f"y must have more than one class to balance, however: {np.unique(y).size} class")
         if isinstance(self.sampling_strategy, str) and self.sampling_strategy == "policy":

@@ -14,14 +14,17 @@ from ganaug import seeding
 from ganaug.errors import ConfigError
 from ganaug.schema import Labelled
 from ganaug.synthesizer import Synthesizer
+from ganaug.value_schema import ValueSchema
 
-__all__ = ["Judge", "class_counts", "draw", "level_counts", "ratio_counts", "share_counts"]
+__all__ = ["Judge", "class_counts", "draw", "level_counts", "raised_counts", "ratio_counts", "share_counts"]
 
 Judge = Callable[[pa.Table], np.ndarray]
 """Rows -> probability of every class ``(n, n_classes)``, by a classifier fitted on the real rows of the same fold."""
 
 MOST_ROWS = 6_000
 """Relabelled rows at most, unless there are more real ones."""
+RAISED = 0.5
+"""Where nobody says how many rows of a numeric target: its ranges are raised to this share of the fullest one's."""
 STRATEGIES = ("minority", "not minority", "not majority", "all", "auto")
 
 
@@ -33,7 +36,9 @@ def class_counts(strategy: Any, codes: np.ndarray, schema: Labelled) -> dict[int
     strategy
         ``"minority"``, ``"not minority"``, ``"not majority"``, ``"all"``, ``"auto"`` (not majority), a ratio
         minority / majority in (0, 1] for two classes, a dict label -> rows *after* resampling, or a callable that
-        returns such a dict for the labels. Without a target: an integer, the rows to add.
+        returns such a dict for the labels. Without a target: an integer, the rows to add. Of a numeric target, whose
+        ranges are the classes: a number in (0, 1] raises every range to that share of the fullest one's rows, and a
+        dict names ranges ``(low, high)``.
     codes
         Class codes of the real rows ``(n,)``.
 
@@ -59,6 +64,11 @@ def class_counts(strategy: Any, codes: np.ndarray, schema: Labelled) -> dict[int
         )
     if not isinstance(strategy, str | Real) or isinstance(strategy, bool):
         raise ConfigError(f"sampling_strategy must be a string, a ratio, a dict or a callable, however: {strategy!r}")
+    if isinstance(schema, ValueSchema) and isinstance(strategy, Real):
+        share = float(strategy)
+        if not 0 < share <= 1:
+            raise ConfigError(f"of a numeric target, sampling_strategy must be in (0, 1], however: {strategy}")
+        return raised_counts(codes, schema.n_classes, share)
     if schema.n_classes == 1:
         raise ConfigError(
             f"sampling_strategy={strategy!r} compares classes, but there is one class only; say how many rows to add, "
@@ -79,6 +89,8 @@ def _from_mapping(wanted: Mapping[Any, Any], present: np.ndarray, schema: Labell
             raise ConfigError(
                 f"sampling_strategy wants {rows!r} rows of class {label!r}; a count of 0 or more is needed"
             )
+        if rows and not present[code] and isinstance(schema, ValueSchema):
+            raise ConfigError(f"no row has a target in the range {label!r}, so none can be drawn there")
         if rows < present[code]:
             raise ConfigError(
                 f"sampling_strategy wants {rows} rows of class {label!r}, which has {present[code]}: the numbers "
@@ -99,6 +111,17 @@ def ratio_counts(codes: np.ndarray, n_classes: int, ratio: float) -> dict[int, i
     present = np.bincount(codes, minlength=n_classes)
     lacking = np.where(present > 0, present.max() - present, 0)
     return {code: round(ratio * lack) for code, lack in enumerate(lacking.tolist())}
+
+
+def raised_counts(codes: np.ndarray, n_classes: int, share: float) -> dict[int, int]:
+    """Return what each class lacks to ``share`` of the largest one's rows; classes without rows stay without.
+
+    >>> raised_counts(np.array([0] * 100 + [1] * 20 + [2] * 60), 3, 0.5)
+    {0: 0, 1: 30, 2: 0}
+    """
+    present = np.bincount(codes, minlength=n_classes)
+    upto = round(share * int(present.max()))
+    return {code: max(0, upto - n) if n else 0 for code, n in enumerate(present.tolist())}
 
 
 def level_counts(codes: np.ndarray, n_classes: int, level: float, *, most: int = MOST_ROWS) -> dict[int, int]:

@@ -28,7 +28,17 @@ from ganaug.arrays import (
 )
 from ganaug.errors import ArtefactError, DataError, SchemaError
 
-__all__ = ["Column", "ColumnKind", "Labelled", "TableSchema", "check_columns", "close_to", "plain", "value_type"]
+__all__ = [
+    "Column",
+    "ColumnKind",
+    "Labelled",
+    "TableSchema",
+    "check_columns",
+    "close_to",
+    "plain",
+    "value_type",
+    "without_row_metadata",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,15 +161,32 @@ class TableSchema(Labelled):
         self.check(table)
         return containers.restore(table, self.form, self.target)
 
+    @property
+    def published(self) -> pa.Schema:
+        """The Arrow schema of rows as they are written and given back; canonical rows may have other columns."""
+        return self.arrow
+
+    @property
+    def label_names(self) -> list[str]:
+        """The columns of `published` that hold labels."""
+        return [] if self.target is None else [self.target]
+
+    @property
+    def factors(self) -> tuple[tuple[int, ...], ...] | None:
+        """For every class, the code of its label in each of several label columns; None with one column, or none."""
+        return None
+
+    def publish(self, table: pa.Table) -> pa.Table:
+        """Return canonical rows as they are written."""
+        return table
+
+    def unpublish(self, table: pa.Table) -> pa.Table:
+        """Undo `publish`."""
+        return table
+
     def without_rows(self) -> TableSchema:
         """Return the same schema without anything in its metadata that could tell about single rows."""
-        metadata = {}
-        pandas = self.arrow.pandas_metadata
-        if pandas is not None:
-            kept = {k: pandas[k] for k in ("columns", "column_indexes", "creator", "pandas_version") if k in pandas}
-            metadata = {"pandas": json.dumps(kept | {"index_columns": [], "attributes": {}})}
-        fields = [pa.field(f.name, f.type, f.nullable) for f in self.arrow]
-        return replace(self, arrow=pa.schema(fields, metadata=metadata))
+        return replace(self, arrow=without_row_metadata(self.arrow))
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain JSON object; `from_json` undoes it."""
@@ -213,6 +240,16 @@ class TableSchema(Labelled):
             )
         except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise ArtefactError(f"the schema is broken: {type(error).__name__}: {error}; fit and save again") from error
+
+
+def without_row_metadata(arrow: pa.Schema) -> pa.Schema:
+    """Return a schema of which the metadata tell about columns only."""
+    metadata = {}
+    pandas = arrow.pandas_metadata
+    if pandas is not None:
+        kept = {k: pandas[k] for k in ("columns", "column_indexes", "creator", "pandas_version") if k in pandas}
+        metadata = {"pandas": json.dumps(kept | {"index_columns": [], "attributes": {}})}
+    return pa.schema([pa.field(f.name, f.type, f.nullable) for f in arrow], metadata=metadata)
 
 
 def close_to(name: str, known: Sequence[str] | Iterable[str]) -> str:

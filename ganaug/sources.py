@@ -16,7 +16,7 @@ from torch import Tensor
 from ganaug import seeding
 from ganaug.gan import Tensors
 
-__all__ = ["AnchorSource", "NoiseSource", "anchor_arrays"]
+__all__ = ["AnchorSource", "NoiseSource", "anchor_arrays", "nearest_rows"]
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def anchor_arrays(
             own = np.sort(rng.choice(own, max_anchors, replace=False))
         first[c], size[c] = begin, len(own)
         chosen.append(own)
-        tables.append(_neighbours(space[own], neighbours) + begin if len(own) > 1 else np.zeros((len(own), 1), int))
+        tables.append(nearest_rows(space[own], neighbours) + begin if len(own) > 1 else np.zeros((len(own), 1), int))
         begin += len(own)
     order = np.concatenate(chosen)
     table = np.zeros((len(order), neighbours), np.int64)
@@ -173,8 +173,8 @@ def anchor_arrays(
     return arrays
 
 
-def _neighbours(space: np.ndarray, k: int) -> np.ndarray:
-    """The ``min(k, n - 1)`` nearest other rows of each row, ``(n, .)``; a row is never its own neighbour."""
+def nearest_rows(space: np.ndarray, k: int) -> np.ndarray:
+    """Return the ``min(k, n - 1)`` nearest other rows of each row, ``(n, .)``; a row is never its own neighbour."""
     k = min(k, len(space) - 1)
     finder = NearestNeighbors(n_neighbors=k, algorithm="brute" if space.shape[1] > 15 else "auto").fit(space)
     return finder.kneighbors(return_distance=False)

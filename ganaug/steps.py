@@ -25,7 +25,8 @@ from ganaug.donors import find_donors
 from ganaug.errors import ArtefactError, DataWarning, OutputError
 from ganaug.evaluate.effect import Effect, measure_effect
 from ganaug.evaluate.kept import FolderShelf
-from ganaug.files import inside
+from ganaug.files import inside, put
+from ganaug.fitting import Watching
 from ganaug.image_files import unpublish
 from ganaug.image_schema import ImageSchema
 from ganaug.parquet import read_manifest, write_parquet
@@ -37,11 +38,27 @@ from ganaug.runs import RunFolder, told
 from ganaug.sampling import class_counts
 from ganaug.storage import join
 from ganaug.synthesizer import Synthesizer
+from ganaug.watching import HISTORY, lines, read_pictures, write_pictures
 
-__all__ = ["Run", "amounts", "begin", "check", "draw", "plan", "read_rows", "source", "to_json", "train", "write_rows"]
+__all__ = [
+    "Run",
+    "amounts",
+    "begin",
+    "check",
+    "draw",
+    "pictures",
+    "plan",
+    "read_rows",
+    "source",
+    "to_json",
+    "train",
+    "write_rows",
+]
 
 _log = logging.getLogger(__name__)
 
+TRAINING = "training"
+"""The folder, in the run's, of the generator's history and pictures while it trained."""
 OF_PLAN, OF_TRAINING = "checkpoint-plan.safetensors", "checkpoint.safetensors"
 """Where in the run's folder the trainings of the steps stand; gone when a step is done."""
 WITHHELD = ("harms",)
@@ -164,6 +181,7 @@ def begin(
         The folder cannot be written to, or holds something else.
     """
     distributed.require_alone("a run that augments")
+    variants.require_rows(request.variant)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
         rows = request.read(data)
@@ -204,12 +222,46 @@ def train(run: Run) -> Synthesizer:
     """Fit the generator to all rows; an interrupted training goes on from its checkpoint."""
 
     def make() -> Synthesizer:
-        options = {**run.fitting, "progress": run.showing("generator")}
+        options = {**run.fitting, "progress": run.showing("generator"), "watching": _watching(run)}
         return run.resumed(OF_TRAINING, lambda at: fit_rows(run.rows, **options, checkpoint=at))
 
     synthesizer = run.once("synthesizer", make, lambda value, path: value.save(path), Synthesizer.load)
     run.forget(OF_TRAINING)
+    _keep_history(run, synthesizer)
     return synthesizer
+
+
+def _watching(run: Run) -> Watching:
+    """Let the training be written into the run's folder, if it has one; without, its pictures are held."""
+    if run.folder is None:
+        return Watching(pictures=run.results.setdefault(TRAINING, {}))
+    folder = run.folder
+    here = folder.location == str(folder.path)  # a URL's local copy is removed in the end
+    return Watching(
+        folder=folder.path / TRAINING,
+        tensorboard=folder.path / "tensorboard" if here else None,
+        keep=lambda: folder.keep(TRAINING),
+    )
+
+
+def pictures(run: Run) -> dict[str, bytes]:
+    """Return what the generator drew while it was trained, PNG by name; none of tables."""
+    if run.folder is None or TRAINING in run.results:
+        return run.results.get(TRAINING, {})
+    return read_pictures(run.folder.path / TRAINING)
+
+
+def _keep_history(run: Run, synthesizer: Synthesizer) -> None:
+    """Write the history of a generator that was trained elsewhere, or taken from another run."""
+    if run.folder is None or run.folder.finished:
+        return
+    folder, content = run.folder.path / TRAINING, lines(synthesizer.history)
+    with told(folder):
+        folder.mkdir(exist_ok=True)
+        write_pictures(folder, run.results.get(TRAINING, {}))
+        if not (folder / HISTORY).exists() or (folder / HISTORY).read_bytes() != content:
+            put(folder / HISTORY, content)
+    run.folder.keep(TRAINING)
 
 
 def source(run: Run) -> Synthesizer:
@@ -232,9 +284,9 @@ def check(run: Run) -> Effect | None:
 
 
 def amounts(run: Run) -> Plan:
-    """Return the plan that the verdict leaves: nothing where the policy's rows harm, or where it chose none."""
+    """Return the plan that the verdict leaves: nothing where the caller's word did not set it and its rows harm."""
     planned, effect = plan(run), check(run)
-    if planned.choice is not None and effect is not None and effect.verdict in WITHHELD:
+    if run.request.by_policy and effect is not None and effect.verdict in WITHHELD:
         return replace(planned, counts=dict.fromkeys(planned.counts, 0))
     return planned
 
@@ -279,9 +331,9 @@ def read_rows(path: Path, rows: TableData) -> pa.Table:
     table = pa.concat_tables([pq.read_table(pa.py_buffer(data)) for data in content]).combine_chunks()
     if isinstance(rows.schema, ImageSchema):
         return unpublish(table, rows.schema)
-    schema = rows.table.schema
-    columns = [_like(table.column(field.name), rows.table.column(field.name)) for field in schema]
-    return pa.Table.from_arrays(columns, schema=schema)
+    real = rows.schema.publish(rows.table.slice(0, 1))
+    columns = [_like(table.column(field.name), real.column(field.name)) for field in real.schema]
+    return rows.schema.unpublish(pa.Table.from_arrays(columns, schema=real.schema))
 
 
 def _like(column: pa.ChunkedArray, real: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,15 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 from torch import nn
 
-from ganaug import files, seeding, variants
+from ganaug import files, seeding, transforming, variants
 from ganaug.device import resolve_device
 from ganaug.encode import AnyEncoder, AnyLayout, encoder_from_state, layout_from_json
 from ganaug.errors import ArtefactError, ConfigError, OutputError
-from ganaug.gan import Source
+from ganaug.gan import Source, Tensors
 from ganaug.image_schema import ImageSchema, schema_from_json
 from ganaug.runs import told
 from ganaug.schema import TableSchema
+from ganaug.value_schema import ValueSchema
 
 __all__ = ["FORMAT", "Synthesizer"]
 
@@ -66,10 +67,10 @@ class Synthesizer:
         gan = variants.get(self.variant).build(
             self.config, self.layout, self.source, n_classes=self.schema.n_classes, seeds=[0]
         )
-        self._emit = gan.emit
-        self._networks = nn.ModuleDict({name: gan.networks[name] for name in gan.averaged})
-        self._networks.load_state_dict(self.weights)
-        self._networks.to(self.device).eval().requires_grad_(False)
+        self._emit, self.change = gan.emit, gan.transform
+        self.networks = nn.ModuleDict({name: gan.networks[name] for name in gan.averaged})
+        self.networks.load_state_dict(self.weights)
+        self.networks.to(self.device).eval().requires_grad_(False)
         self.source = self.source.to(self.device)
 
     # ---------------------------------------------------------------- sampling
@@ -84,7 +85,9 @@ class Synthesizer:
         n
             Rows to draw; the number of training rows when neither it nor ``conditions`` is given.
         conditions
-            Label -> number of rows. The rows come class by class, in the order given.
+            Label -> number of rows. The rows come class by class, in the order given. Of several label columns: a
+            tuple of labels -> rows. Of a numeric target: a value, or a range ``(low, high)`` -> rows, whose targets are
+            that value, or lie in that range as the training values there do.
         random_state
             The same integer gives the same rows.
 
@@ -107,6 +110,9 @@ class Synthesizer:
     ) -> Iterator[pa.Table]:
         """Draw what `sample` draws, as Arrow tables of ``chunk_rows`` rows; memory does not grow with ``n``.
 
+        Rows are canonical: images are raw pixels, and several label columns one column of their combinations
+        (``schema.publish`` gives the columns back). `ganaug.write_parquet` writes them as they came in.
+
         Parameters
         ----------
         n, conditions, random_state
@@ -120,8 +126,9 @@ class Synthesizer:
         chunk_rows = self.encoder.chunk if chunk_rows is None else chunk_rows
         if chunk_rows < 1:
             raise ConfigError(f"chunk_rows must be at least 1, however: {chunk_rows=}")
+        variants.require_rows(self.variant)
         seed = seeding.resolve(random_state)
-        runs = self._runs(n, conditions)
+        runs, ranges = self._runs(n, conditions)
         total = sum(rows for _, rows in runs)
         start, stop = (0, total) if span is None else span
         if (
@@ -132,38 +139,66 @@ class Synthesizer:
             raise ConfigError(
                 f"span must be two multiples of {self.encoder.block} from 0 to {total}, or end there, however: {span}"
             )
-        return _rechunk(self._decoded(self._blocks(runs, seed, start, stop), seed, start), chunk_rows)
+        return _rechunk(self._decoded(self._blocks(runs, seed, start, stop), ranges, seed, start), chunk_rows)
 
     def sample_table(self, labels: np.ndarray, *, seed: int) -> pa.Table:
-        """Draw one row for each class code of ``labels (n,)``."""
+        """Draw one row for each class code of ``labels (n,)``; of a numeric target, codes are ranges of it."""
+        variants.require_rows(self.variant)
         labels = np.asarray(labels, np.int64)
         block = self.encoder.block
         blocks = (labels[at : at + block] for at in range(0, len(labels), block))
-        tables = list(self._decoded(blocks, seed, 0))
+        tables = list(self._decoded(blocks, self._ranges(), seed, 0))
         return pa.concat_tables(tables).combine_chunks() if tables else self.empty()
+
+    @torch.no_grad()
+    def emit(self, inputs: Tensors, y: torch.Tensor) -> Any:
+        """Return what the generator makes of inputs of `source` for the class codes ``y (1, B)``, not decoded."""
+        return self._emit(self.networks, inputs, y)
 
     def empty(self) -> pa.Table:
         """Return no rows, with the right columns."""
         return self.schema.arrow.empty_table()
 
-    def _runs(self, n: int | None, conditions: Mapping[Any, int] | None) -> list[tuple[int | None, int]]:
-        """Return (class code, rows) in order; code None means classes as frequent as in training."""
+    def _ranges(self) -> list[tuple[float, float]]:
+        """Return the range of a numeric target that each class code stands for; nothing of classes."""
+        return self.schema.ranges if isinstance(self.schema, ValueSchema) else []
+
+    def _runs(self, n: int | None, conditions: Mapping[Any, int] | None) -> tuple[list[tuple[int | None, int]], Any]:
+        """Return (class code, rows) in order, and the ranges that the codes of a numeric target stand for.
+
+        Code None means classes as frequent as in training.
+        """
+        ranges = self._ranges()
         if conditions is None:
             n = int(self.class_counts.sum()) if n is None else n
             if n < 0:
                 raise ConfigError(f"n must not be negative, however: {n=}")
-            return [(None, n)]
+            return [(None, n)], ranges
         if n is not None and n != sum(conditions.values()):
             raise ConfigError(f"n={n} contradicts conditions={dict(conditions)!r}; give one of them")
         runs: list[tuple[int | None, int]] = []
         for label, rows in conditions.items():
-            code = self.schema.code_of(label)
             if rows < 0:
                 raise ConfigError(f"conditions must not ask for a negative number of rows, however: {label!r}: {rows}")
-            if not self.class_counts[code]:
-                raise ConfigError(f"class {label!r} had no training row, so none of it can be drawn")
-            runs.append((code, rows))
-        return runs
+            runs.append((self._code_of(label, ranges), rows))
+        return runs, ranges
+
+    def _code_of(self, label: Any, ranges: list[tuple[float, float]]) -> int:
+        """Return the code of what one condition asks for; a value or a range that is no class is added to ``ranges``.
+
+        Raises
+        ------
+        DataError, ConfigError
+            There is no such class, or it had no training row.
+        """
+        target = getattr(self.encoder, "target", None)
+        if target is not None and not isinstance(label, str):
+            ranges.append(target.range_of(label))
+            return len(ranges) - 1
+        code = self.schema.code_of(label)
+        if not self.class_counts[code]:
+            raise ConfigError(f"class {label!r} had no training row, so none of it can be drawn")
+        return code
 
     def _blocks(self, runs: list[tuple[int | None, int]], seed: int, start: int, stop: int) -> Iterator[np.ndarray]:
         """Give the class codes of one block of rows after the other, of rows ``start`` to ``stop``."""
@@ -179,20 +214,60 @@ class Synthesizer:
                 codes = np.array([code for code, _ in runs])
                 yield codes[np.searchsorted(ends, rows, side="right")]
 
-    def _decoded(self, blocks: Iterator[np.ndarray], seed: int, first_row: int) -> Iterator[pa.Table]:
+    def _decoded(
+        self, blocks: Iterator[np.ndarray], ranges: Sequence[tuple[float, float]], seed: int, first_row: int
+    ) -> Iterator[pa.Table]:
         first_block = first_row // self.encoder.block
-        for number, labels in enumerate(blocks, first_block):
+        for number, codes in enumerate(blocks, first_block):
+            labels = self._labels(codes, ranges, seed, number)
             yield self.encoder.decode(self._encoded(labels, seed, number), labels, first_row=first_row)
             first_row += len(labels)
+
+    def _labels(self, codes: np.ndarray, ranges: Sequence[tuple[float, float]], seed: int, number: int) -> np.ndarray:
+        """Return the class codes of one block of rows, or a value in the range that each code stands for."""
+        target = getattr(self.encoder, "target", None)
+        if target is None:
+            return codes
+        u = seeding.numpy_rng(seed, "values", number).random(self.encoder.block)[: len(codes)]
+        return target.draw(np.array(ranges)[codes], u)
 
     @torch.no_grad()
     def _encoded(self, labels: np.ndarray, seed: int, number: int) -> Any:
         """Run the networks on one whole block, padded with its last class, and keep the rows asked for."""
-        padded = np.full(self.encoder.block, labels[-1], np.int64)
-        padded[: len(labels)] = labels
+        target = getattr(self.encoder, "target", None)
+        conditions = labels if target is None else target.scores(labels)
+        padded = np.full(self.encoder.block, conditions[-1], conditions.dtype)
+        padded[: len(labels)] = conditions
         y = torch.from_numpy(padded)[None].to(self.device)
         rng = seeding.torch_rng(seed, "sample", number, device=self.device)
-        return self._emit(self._networks, self.source.draw(y, rng), y).encoded(self.encoder, len(labels))
+        return self._emit(self.networks, self.source.draw(y, rng), y).encoded(self.encoder, len(labels))
+
+    # ---------------------------------------------------------------- changing given rows
+
+    def transform(self, data: Any, *, mask: Any = None, random_state: Any = None) -> Any:
+        """Return ``data`` changed as the variant does it, in the container that they come in.
+
+        ``"super_resolution"`` makes images larger, and ``"inpaint"`` fills in the missing cells of tables, and what
+        ``mask`` marks in images; everything else stays as it was, bit for bit.
+
+        Parameters
+        ----------
+        data
+            Rows of any kind that `ganaug.fit` takes, one or many, with or without labels; an array of images may come
+            alone. What was read from a path comes back as a DataFrame.
+        mask
+            Of images: what is to be filled in, True or not 0, ``(h, w)`` for all images or ``(n, h, w)``.
+        random_state
+            The same integer gives the same rows.
+
+        Raises
+        ------
+        ConfigError
+            The variant only makes new rows, or there is no mask, or one that is not wanted.
+        DataError, SchemaError
+            The images have another size than is needed, or columns are missing.
+        """
+        return transforming.transform(self, data, mask=mask, seed=seeding.resolve(random_state)).restored(data)
 
     # ---------------------------------------------------------------- on disk
 

@@ -6,8 +6,8 @@ import copy
 import itertools
 import logging
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,12 +16,17 @@ from torch import nn
 from ganaug import checkpoint as checkpoints
 from ganaug import distributed, seeding
 from ganaug.ema import Average
-from ganaug.errors import ArtefactError, TrainingError
-from ganaug.gan import Adam, Draw, Gan, Phase, RealRows, Stage
+from ganaug.errors import ArtefactError, ConfigError, TrainingError
+from ganaug.gan import Adam, Draw, Gan, Phase, RealRows
 from ganaug.monitor import BestWeights, Monitor
-from ganaug.progress import Progress, describe_losses, silent
+from ganaug.progress import Progress, silent
+from ganaug.training_state import State
+from ganaug.watching import Alarm, Recorder, describe, gradient_norm, observe, recognise
 
-__all__ = ["Trained", "TrainingError", "train"]
+__all__ = ["RETRIES", "Trained", "TrainingError", "Watch", "train"]
+
+RETRIES = 3
+"""How often a training goes back to its last good state before it ends in an error."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,67 +37,22 @@ class Trained:
 
     networks: nn.ModuleDict
     history: list[dict[str, Any]]
-    """One entry an observation: ``step``, a mean loss a phase and a score, each a list of M floats."""
+    """One entry an observation: ``step``, and lists of M; see `ganaug.watching.alarms`."""
     best_step: list[int]
     best_score: torch.Tensor
     """The score at that step ``(M,)``; infinite without a monitor, and where no step could be kept."""
 
 
-@dataclass(kw_only=True)
-class _State:
-    """Everything that moves while training, and so everything that a checkpoint holds."""
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """How a training is watched."""
 
-    gan: Gan
-    averages: dict[str, Average]
-    optimisers: dict[str, torch.optim.Optimizer]
-    best: BestWeights
-    step: int = 0
-    """The step to take next."""
-    ended: bool = False
-    """Whether no step and no observation is left."""
-    entered: int = 0
-    """Stages whose ``enter`` has been called."""
-    parts: int = 1
-    """Into how many parts a batch is split, so that the device's memory holds one."""
-    losses: dict[str, torch.Tensor] = field(default_factory=dict)
-    """The last loss ``(M,)`` of every phase."""
-    history: list[dict[str, Any]] = field(default_factory=list)
-
-    def nest(self) -> dict[str, Any]:
-        """Return all of it as mappings and lists of tensors and plain values, for `ganaug.checkpoint`."""
-        return {
-            "step": self.step,
-            "ended": self.ended,
-            "entered": self.entered,
-            "parts": self.parts,
-            "losses": self.losses,
-            "history": self.history,
-            "networks": self.gan.networks.state_dict(),
-            "averages": {name: average.network.state_dict() for name, average in self.averages.items()},
-            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
-            "best": self.best.state_dict(),
-        }
-
-    def restore(self, nest: dict[str, Any]) -> None:
-        self.step, self.ended, self.parts = nest["step"], nest["ended"], nest["parts"]
-        self.losses, self.history = nest["losses"], nest["history"]
-        for stage in self.gan.stages[: nest["entered"]]:
-            self.enter(stage)
-        self.gan.networks.load_state_dict(nest["networks"])
-        for name, average in self.averages.items():
-            average.network.load_state_dict(nest["averages"][name])
-        for name, optimiser in self.optimisers.items():
-            optimiser.load_state_dict(nest["optimisers"][name])
-        self.best.load_state_dict(nest["best"], next(self.gan.networks.parameters()).device)
-
-    def enter(self, stage: Stage) -> None:
-        self.entered += 1
-        if stage.enter is not None:
-            stage.enter(self.gan.networks)
-
-    def sampling_networks(self) -> nn.ModuleDict:
-        """The averaged networks under their names, without copies."""
-        return nn.ModuleDict({name: average.network for name, average in self.averages.items()})
+    every: int | None = None
+    """Steps between two observations; None: those of the monitor."""
+    class_names: Sequence[str] = ()
+    """What the classes are called, for messages."""
+    record: Recorder | None = None
+    """What is told every observation, on the first process."""
 
 
 def train(
@@ -108,6 +68,7 @@ def train(
     checkpoint: checkpoints.Place | None = None,
     checkpoint_seconds: float = 15.0,
     identity: Mapping[str, Any] | None = None,
+    watch: Watch | None = None,
     progress: Progress = silent,
 ) -> Trained:
     """Train all members of ``gan`` side by side and return the averaged networks.
@@ -115,6 +76,9 @@ def train(
     Each step draws from generators that are named by ``(seed, phase, step)``, so a run that goes on from a checkpoint
     ends with the bits of one that was never disturbed (on a CPU, with the same thread count). Where processes train
     together (see `ganaug.distributed`), all of them call this with the same arguments and get the same weights.
+
+    A training that goes wrong (see `ganaug.watching`) goes back to the state of its last sound observation, with half
+    the learning rate and other draws, `RETRIES` times at most; all members go back together.
 
     Parameters
     ----------
@@ -130,11 +94,14 @@ def train(
         damaged one is passed over, as the training comes to the same bits without it.
     identity
         What, beside the seed, tells this training from others, in plain JSON values; a checkpoint records it.
+    watch
+        At which other steps it is observed, and what is told of it.
 
     Raises
     ------
     TrainingError
-        A loss is not finite, or the device's memory does not hold a single row.
+        A loss is not finite, the training diverges or a class collapses, and going back did not help; or the device's
+        memory does not hold a single row.
     ArtefactError
         The checkpoint does not belong to this training.
     OutputError
@@ -142,45 +109,64 @@ def train(
     ConfigError
         A batch does not divide by the number of processes.
     """
+    watch = Watch() if watch is None else watch
     state = _begin(gan, rows, device)
     saves = checkpoints.Saves(checkpoint, seconds=checkpoint_seconds, identity={"seed": seed, **(identity or {})})
     _resume(state, saves, checkpoint)
-    losses = state.losses
-    for step, stage in _schedule(gan, state):
+    intervals = (observe_every, watch.every or observe_every)
+    if watch.record is not None and distributed.is_first():
+        watch.record.begin(state.history)
+    while not state.ended:
+        stage, step = state.stage(), state.step
+        if state.good is None:
+            state.keep_good()
         # Checkpoint. Before the observation, which the resumed run makes again.
         if saves.due:
-            state.step = step
             saves.write(state.nest())
-        # Observe and stop; before the step, so that the untrained start is seen too.
-        if monitor is not None and step % observe_every == 0:
-            score = _observe(state, monitor, step)
-            if step >= burn_in and _keep_best(state, score, step) == patience:
+        # Observe, go back or stop; before the step, so that the untrained start is seen too.
+        if _observed(step, gan, intervals):
+            score, trouble = _observe(state, rows, monitor, watch, seed)
+            if trouble is not None:
+                _go_back(state, trouble)
+                continue
+            candidate = stage is None or (step % observe_every == 0 and step >= burn_in)
+            if score is not None and candidate and _keep_best(state, score, step) == patience:
                 break
+        if stage is None:
+            break
         # One step of every phase that is due.
         for phase in gan.phases:
             if step % phase.interval == 0:
-                losses[phase.name] = _take(state, phase, rows, stage.batch, seed, step, device)
+                state.losses[phase.name] = _take(state, phase, rows, stage.batch, seed, step, device)
+                if any(_observed(later, gan, intervals) for later in range(step + 1, step + phase.interval + 1)):
+                    state.gradients[phase.name] = _gradient(state.optimisers[phase.name], rows.members)
         # Average.
         for average in state.averages.values():
             average.update(step)
         if step % observe_every == 0:
-            _require_finite(losses, step)
-            progress("training", step, gan.steps, describe_losses(losses))
-    else:
-        _require_finite(losses, gan.steps)
-        if monitor is not None and not state.ended:
-            _keep_best(state, _observe(state, monitor, gan.steps), gan.steps)
+            progress("training", step, gan.steps, describe(state.losses, state.history))
+        state.step += 1
     # Checkpoint, so that nobody who is killed before the result is stored trains again.
     if not state.ended:
         state.step, state.ended = gan.steps, True
         saves.write(state.nest())
-    progress("training", gan.steps, gan.steps, describe_losses(losses))
+    progress("training", gan.steps, gan.steps, describe(state.losses, state.history))
     return _end(state, monitored=monitor is not None)
 
 
-def _begin(gan: Gan, rows: RealRows, device: torch.device) -> _State:
+def _observed(step: int, gan: Gan, intervals: Sequence[int]) -> bool:
+    """Say whether the training is looked at before ``step``, or at its end."""
+    return step == gan.steps or any(step % interval == 0 for interval in intervals)
+
+
+def _begin(gan: Gan, rows: RealRows, device: torch.device) -> State:
     for stage in gan.stages:
-        distributed.shard(stage.batch)
+        own = distributed.shard(stage.batch)
+        if distributed.world() > 1 and (own.stop - own.start) % gan.group:
+            raise ConfigError(
+                f"each process takes whole groups of {gan.group} rows, however: batch={stage.batch}, "
+                f"processes={distributed.world()}; take a batch that divides by {gan.group * distributed.world()}"
+            )
     gan.networks.to(device).requires_grad_(False)
     distributed.copy_first_(list(gan.networks.state_dict().values()))
     gan.source = gan.source.to(device)
@@ -190,10 +176,10 @@ def _begin(gan: Gan, rows: RealRows, device: torch.device) -> _State:
         adam = phase.optimiser
         optimisers[phase.name] = torch.optim.Adam(parameters, lr=adam.learning_rate, betas=adam.betas, fused=True)
     averages = {name: Average(gan.networks[name], half_life=gan.half_life) for name in gan.averaged}
-    return _State(gan=gan, averages=averages, optimisers=optimisers, best=BestWeights(rows.members))
+    return State(gan=gan, averages=averages, optimisers=optimisers, best=BestWeights(rows.members))
 
 
-def _resume(state: _State, saves: checkpoints.Saves, checkpoint: checkpoints.Place | None) -> None:
+def _resume(state: State, saves: checkpoints.Saves, checkpoint: checkpoints.Place | None) -> None:
     """Take the state from the checkpoint, if there is one."""
     nest = saves.read()
     if nest is not None:
@@ -205,32 +191,19 @@ def _resume(state: _State, saves: checkpoints.Saves, checkpoint: checkpoints.Pla
         raise ArtefactError(f"not all processes found the same {checkpoint}; put it where all of them can read it")
 
 
-def _schedule(gan: Gan, state: _State) -> Iterator[tuple[int, Stage]]:
-    """Give every step from ``state.step`` on with its stage; a stage's networks are changed before its first step."""
-    first, begin = state.step, 0
-    for k, stage in enumerate(gan.stages):
-        end = begin + stage.steps
-        if k >= state.entered:
-            state.enter(stage)
-        for step in range(max(begin, first), end):
-            if stage.during is not None:
-                stage.during(gan.networks, (step - begin) / stage.steps)
-            yield step, stage
-        begin = end
-
-
 def _take(
-    state: _State, phase: Phase, rows: RealRows, batch: int, seed: int, step: int, device: torch.device
+    state: State, phase: Phase, rows: RealRows, batch: int, seed: int, step: int, device: torch.device
 ) -> torch.Tensor:
     """Take one step of ``phase`` (all its repeats) and return the last loss of every member ``(M,)``."""
     networks, optimiser = state.gan.networks, state.optimisers[phase.name]
     for group in optimiser.param_groups:
-        group["lr"] = _learning_rate(phase.optimiser, step, state.gan.steps)
+        group["lr"] = _learning_rate(phase.optimiser, step, state.gan.steps) * 0.5**state.retries
     for name in phase.moves:
         networks[name].requires_grad_(True)
     loss = torch.zeros(rows.members, device=device)
+    again = ("retry", state.retries) if state.retries else ()
     for repeat in range(phase.repeats):
-        rng = seeding.torch_rng(seed, phase.name, step, repeat, device=device)
+        rng = seeding.torch_rng(seed, phase.name, step, repeat, *again, device=device)
         real, y = rows.draw(batch, rng)
         draw = Draw(real=real, y=y, inputs=state.gan.source.draw(y, rng), rng=rng)
         loss, parts = _differentiate(state, phase, draw, step)
@@ -243,7 +216,7 @@ def _take(
     return loss
 
 
-def _differentiate(state: _State, phase: Phase, draw: Draw, step: int) -> tuple[torch.Tensor, list[Draw]]:
+def _differentiate(state: State, phase: Phase, draw: Draw, step: int) -> tuple[torch.Tensor, list[Draw]]:
     """Compute loss and gradients on this process's rows, in parts where the device's memory does not hold all at once.
 
     Returns the mean loss ``(M,)`` and the parts, which hold what the loss has cached.
@@ -255,7 +228,7 @@ def _differentiate(state: _State, phase: Phase, draw: Draw, step: int) -> tuple[
             break
         except torch.OutOfMemoryError as error:
             reason = str(error).partition(". ")[0]  # nothing else is kept: the error holds what filled the memory
-        _split_further(state, phase, own.stop - own.start, reason)
+        _split_further(state, phase, -(-(own.stop - own.start) // state.gan.group), reason)
     if state.parts > split:
         _log.warning(
             "the memory of %s does not hold a batch of %d rows; from step %d on it is taken in %d parts, which is "
@@ -269,12 +242,13 @@ def _differentiate(state: _State, phase: Phase, draw: Draw, step: int) -> tuple[
 
 
 def _accumulate(
-    state: _State, phase: Phase, draw: Draw, step: int, own: slice, rng_state: torch.Tensor
+    state: State, phase: Phase, draw: Draw, step: int, own: slice, rng_state: torch.Tensor
 ) -> tuple[torch.Tensor, list[Draw]]:
     """Add up the losses and gradients of the parts of the rows ``own``; see `_differentiate`."""
-    networks, n = state.gan.networks, own.stop - own.start
-    count = min(state.parts, n)
-    cuts = [own.start + k * n // count for k in range(count + 1)]
+    networks, n, group = state.gan.networks, own.stop - own.start, state.gan.group
+    groups = -(-n // group)
+    count = min(state.parts, groups)
+    cuts = [own.start + min(n, k * groups // count * group) for k in range(count + 1)]
     state.optimisers[phase.name].zero_grad(set_to_none=True)
     loss, parts = torch.zeros(draw.y.shape[0], device=draw.y.device), []
     for first, last in itertools.pairwise(cuts):
@@ -291,8 +265,8 @@ def _accumulate(
     return loss, parts
 
 
-def _split_further(state: _State, phase: Phase, rows: int, reason: str) -> None:
-    """Halve the parts of a batch of ``rows``."""
+def _split_further(state: State, phase: Phase, rows: int, reason: str) -> None:
+    """Halve the parts of a batch of ``rows``, or groups of rows."""
     if state.parts >= rows:
         raise TrainingError(
             f"the device's memory does not hold a single row of a batch in phase {phase.name!r} ({reason}); take "
@@ -318,31 +292,78 @@ def _learning_rate(adam: Adam, step: int, steps: int) -> float:
     return adam.learning_rate * (adam.final_share + (1 - adam.final_share) * fall)
 
 
-def _observe(state: _State, monitor: Monitor, step: int) -> torch.Tensor:
-    """Score the averaged networks ``(M,)`` and record what was seen."""
-    score = monitor(state.gan, state.sampling_networks())
-    distributed.copy_first_([score])  # which step is kept, and when to stop, must be the same everywhere
-    entry: dict[str, Any] = {name: loss.tolist() for name, loss in state.losses.items()}
-    state.history.append({"step": step, **entry, "score": score.tolist()})
-    return score
+def _gradient(optimiser: torch.optim.Optimizer, members: int) -> torch.Tensor:
+    return gradient_norm([p for group in optimiser.param_groups for p in group["params"]], members)
 
 
-def _keep_best(state: _State, score: torch.Tensor, step: int) -> int:
+def _observe(
+    state: State, rows: RealRows, monitor: Monitor | None, watch: Watch, seed: int
+) -> tuple[torch.Tensor | None, Alarm | None]:
+    """Record what is seen, and return the score ``(M,)`` and what the training must go back for, if anything."""
+    gan, stage = state.gan, state.stage() or state.gan.stages[-1]
+    entry, score = observe(
+        gan,
+        state.sampling_networks(),
+        rows,
+        step=state.step,
+        batch=max(1, stage.batch // state.parts),
+        seed=seed,
+        losses=state.losses,
+        gradients=state.gradients,
+        monitor=monitor,
+    )
+    state.history.append(entry if not state.retries else {**entry, "retry": state.retries})
+    alarms = recognise(
+        state.history, phases=[p.name for p in gan.phases], class_names=watch.class_names, steps=gan.steps
+    )
+    _tell(state.history, alarms, rows.members)
+    if watch.record is not None and distributed.is_first():
+        watch.record.add(state.history[-1], gan, state.sampling_networks())
+    trouble = next((alarm for alarm in alarms if alarm.recover), None)
+    if trouble is None and not any(alarm.doubtful for alarm in alarms) and state.step < gan.steps:
+        state.keep_good()
+    return score, trouble
+
+
+def _tell(history: list[dict[str, Any]], alarms: Sequence[Alarm], members: int) -> None:
+    """Put the alarms into the last entry of ``history``, and log each where it is new."""
+    if not alarms:
+        return
+    known = {(m, n["kind"], n["of"]) for e in history for m, own in enumerate(e.get("noticed", ())) for n in own}
+    noticed: list[list[dict[str, str]]] = [[] for _ in range(members)]
+    for alarm in alarms:
+        noticed[alarm.member].append({"kind": alarm.kind, "of": alarm.key, "text": f"{alarm.text}; {alarm.advice}"})
+        if (alarm.member, alarm.kind, alarm.key) not in known:
+            _log.warning("%s; %s", alarm.text, alarm.advice)
+    history[-1]["noticed"] = noticed
+
+
+def _go_back(state: State, trouble: Alarm) -> None:
+    """Return to the last good state, where half the learning rate and other draws are taken from now on."""
+    if state.retries >= RETRIES:
+        raise TrainingError(
+            f"{trouble.text}; the training went back {RETRIES} times, each time with half the learning rate, and it "
+            f"happened again: {trouble.advice}"
+        )
+    retries = state.retries + 1
+    state.go_back()
+    state.retries = retries
+    _log.warning(
+        "the training goes back to step %d, with %g of the learning rate (%d of %d times)",
+        state.step,
+        0.5**retries,
+        retries,
+        RETRIES,
+    )
+
+
+def _keep_best(state: State, score: torch.Tensor, step: int) -> int:
     """Keep each member's weights if they are its best, and return how many observations nothing has improved."""
     state.best.observe(state.sampling_networks(), score, step)
     return state.best.stale
 
 
-def _require_finite(losses: dict[str, torch.Tensor], step: int) -> None:
-    for name, loss in losses.items():
-        if not bool(torch.isfinite(loss).all()):
-            raise TrainingError(
-                f"the loss of phase {name!r} is not finite at step {step}: {loss.tolist()}; "
-                "try a lower learning rate, or another seed"
-            )
-
-
-def _end(state: _State, *, monitored: bool) -> Trained:
+def _end(state: State, *, monitored: bool) -> Trained:
     networks = copy.deepcopy(state.sampling_networks())
     steps = [state.gan.steps] * len(state.best.step)
     if monitored:

@@ -37,7 +37,7 @@ __all__ = [
 
 def adding(modality: str) -> tuple[str, ...]:
     """Return the names of those that make new rows, and do not only change given ones."""
-    return tuple(name for name in variants.names(modality) if getattr(variants.get(name), "ADDS_ROWS", True))
+    return variants.names(modality, adding=True)
 
 
 PAIRS = [(name, modality) for modality in ("tables", "images") for name in variants.names(modality)]

@@ -142,7 +142,7 @@ def test_another_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(checkpoint, "FORMAT", 99)
     checkpoint.write(tmp_path / "c", NEST)
     monkeypatch.undo()
-    with pytest.raises(ArtefactError, match="has checkpoint format 99, and this version reads 2: delete it"):
+    with pytest.raises(ArtefactError, match="has checkpoint format 99, and this version reads 3: delete it"):
         checkpoint.load(tmp_path / "c")
 
 
@@ -153,7 +153,7 @@ def test_another_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         b"\x80\x04.",
         (2**62).to_bytes(8, "little") + b"{}",
         save({"a": torch.zeros(2)}),
-        save({"a": torch.zeros(2)}, metadata={"ganaug": json.dumps({"format": 2, "plan": {}}), "sha256": "0"}),
+        save({"a": torch.zeros(2)}, metadata={"ganaug": json.dumps({"format": 3, "plan": {}}), "sha256": "0"}),
         save({"a": torch.zeros(2)}, metadata={"ganaug": "[" * 100_000, "sha256": "0"}),
     ],
     ids=["empty", "pickle", "terabytes", "ours-not", "digest", "deep"],

@@ -68,6 +68,8 @@ def test_a_run_folder_holds_everything(finished: Path) -> None:
         "synthesizer/weights.safetensors",
         "synthetic/data/part-00000.parquet",
         "synthetic/manifest.json",
+        "training/history.jsonl",
+        *(f"training/samples/{step:06d}.png" for step in range(FEW.steps + 1)),
     }
     record = json.loads((finished / "run.json").read_text("utf-8"))
     assert record["state"] == "finished" and record["request"]["sampling_strategy"] == {"2": 4}

@@ -61,3 +61,26 @@ def test_each_image_has_its_own_place_between_real_and_fake() -> None:
     between = penalties.interpolate(real, fake, u)
     for m, b in ((0, 0), (1, 2)):
         assert torch.allclose(between[m, b], fake[m, b] + u[m, b] * (real[m, b] - fake[m, b]), atol=1e-6)
+
+
+def test_path_lengths_of_a_linear_generator_are_the_norm_of_the_transposed_map_of_the_direction() -> None:
+    # g(w) = A w has J = A. A^T (1, 1, 1) = (1 + 2 + 0, 0 - 1 + 5) = (3, 4) of length 5; A^T (0, 0, 2) = (0, 10).
+    matrix = torch.tensor([[1.0, 0.0], [2.0, -1.0], [0.0, 5.0]], requires_grad=True)
+    w = torch.randn(1, 2, 2, requires_grad=True)
+    along = torch.tensor([[[1.0, 1.0, 1.0], [0.0, 0.0, 2.0]]])
+    lengths = penalties.path_lengths(lambda w: w @ matrix.T, w, along)
+    assert torch.allclose(lengths, torch.tensor([[5.0, 10.0]]))
+    (gradient,) = torch.autograd.grad(lengths[0, 0], matrix)  # d||A^T v|| / dA = v (A^T v)^T / ||A^T v||
+    assert torch.allclose(gradient, torch.tensor([[0.6, 0.8]]).expand(3, 2))
+
+
+def test_path_lengths_of_images_are_those_of_the_jacobian() -> None:
+    def curved(w: torch.Tensor) -> torch.Tensor:
+        return (w.square() @ weight).sin().unflatten(-1, (1, 2, 3))
+
+    weight, along = torch.randn(4, 6), torch.randn(2, 3, 1, 2, 3)
+    w = torch.randn(2, 3, 4, requires_grad=True)
+    found = penalties.path_lengths(curved, w, along)
+    for m, b in ((0, 0), (1, 2)):
+        jacobian = torch.autograd.functional.jacobian(curved, w[m, b].detach()).reshape(6, 4)
+        assert found[m, b].item() == pytest.approx((along[m, b].flatten() @ jacobian).norm().item(), rel=1e-4)

@@ -4,6 +4,7 @@ import json
 import os
 import threading
 from html.parser import HTMLParser
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,10 +15,12 @@ import pytest
 from ganaug.data import read_table
 from ganaug.evaluate.fidelity import fidelity
 from ganaug.report import write_report
-from ganaug.report.effect_charts import forest_chart, training_chart
+from ganaug.report.effect_charts import forest_chart
 from ganaug.report.samples import column_panels
 from ganaug.report.theme import canvas
+from ganaug.report.training_charts import _panels, training_chart
 from ganaug.report.words import VERDICTS
+from ganaug.watching import current
 from tests.report_sample import EVIL, documents, effect
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -257,6 +260,40 @@ def test_pictures_weigh_the_real_rows_by_the_mix_of_classes(given):
     with canvas():
         rare = column_panels(only, given["synthetic"], given["schema"], [])
     assert rare[0]["chart"] == one[0]["chart"]  # all synthetic rows are of <b>, so only its real rows count
+
+
+def watched() -> list[dict[str, Any]]:
+    """Return the history of a training of two classes that went back from step 30 to step 10."""
+    found = {"kind": "collapse", "of": "b", "text": "mode collapse: class 'b'; take <fewer> steps"}
+    entry = {
+        "critic": 1.5, "gradient critic": 0.2, "score": 0.4, "accuracy real": 0.7, "accuracy fake": None,
+        "variety": [0.9, 0.1], "duplicates": [0.05, 0.3], "recall": [None, None], "coverage": [0.5, 0.6],
+    }  # fmt: skip
+    history = [{"step": step, **entry} for step in (0, 10, 20, 30, 10, 20, 30, 40)]
+    return [
+        {**e, "noticed": [found]} if i in (2, 3) else {**e, "retry": 1} if i > 3 else e for i, e in enumerate(history)
+    ]
+
+
+def test_a_training_is_drawn_with_all_that_was_seen_of_it_and_where_it_went_back(tmp_path):
+    with canvas():
+        chart = str(training_chart(watched(), 20))
+    titles = ["losses", "norms of the gradients", "held-out score, lower is better", "50 % is guessing", "variety of a"]
+    assert all(title in chart for title in [*titles, "duplicates; real rows have 0.05"])
+    assert all(name in chart for name in ["variety, worst class", "duplicates, worst class", "coverage", "real rows"])
+    assert "fake rows" not in chart and "recall" not in chart, "there is no number of them"
+    assert "back to step 10" in chart and "the training went back to step 10" in chart
+    write_report(tmp_path, **{**documents(), "history": watched()})
+    html = (tmp_path / "report.html").read_text("utf-8")
+    assert html.count("mode collapse: class &#39;b&#39;; take &lt;fewer&gt; steps.") == 1
+
+
+def test_what_the_training_went_back_from_is_not_drawn():
+    history = [{"step": step, "critic": value} for step, value in [(0, 1), (10, 2), (20, 777_000), (10, 2), (20, 3)]]
+    with canvas():
+        assert "777" not in str(training_chart(history, None)) and "600,000" not in str(training_chart(history, None))
+        lines = _panels(current(history))["losses"]["critic"]
+    assert lines == ([0, 10, 20], [1, 2, 3])
 
 
 def test_charts_with_nothing_to_draw_say_so():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 from ganaug.fitting import fit
 from ganaug.variants import anchored
@@ -67,6 +69,23 @@ def test_before_its_first_step_a_generator_is_what_it_is_without_any() -> None:
 def test_the_ratio_of_signal_to_noise() -> None:
     real = np.full((2, 4, 4, 1), 255, np.uint8)
     assert variant_pairs.psnr(real, real - np.uint8(51)) == pytest.approx(20 * np.log10(5))
+
+
+def test_what_enlarges_images_is_held_against_bicubic_interpolation(tmp_path: Path) -> None:
+    split = IMAGES.split(IMAGES.read({}), seed=0)
+
+    def bicubic(small: np.ndarray, random_state: int) -> np.ndarray:
+        assert small.shape == (20, 4, 4, 1)
+        large = [Image.fromarray(image[..., 0]).resize((8, 8), Image.Resampling.BICUBIC) for image in small]
+        return np.stack([np.asarray(image) for image in large])[..., None]
+
+    made = split.schema.pixels(split.beside)
+    for transform, gain in ((bicubic, 0.0), (lambda small, random_state: made // 2 + 64, None)):
+        generator = SimpleNamespace(change=SimpleNamespace(size=(4, 4)), transform=transform)
+        found = variant_pairs._enlarged(generator, split, tmp_path / "x.png")
+        assert 5 < found["psnr_bicubic"] < 40 and (tmp_path / "x.png").exists()
+        expected = variant_pairs.psnr(made, made // 2 + 64) if gain is None else found["psnr_bicubic"]
+        assert found["psnr"] == expected
 
 
 def test_what_does_not_beat_the_untrained_network_is_named() -> None:

@@ -30,8 +30,8 @@ def is_xy(data: tuple) -> bool:
     return len(data) == 2 and is_array(data[0])
 
 
-def xy_source(data: tuple, *, target: Hashable) -> Source:
-    """Take arrays or tensors of images and their labels."""
+def xy_source(data: tuple, *, target: Hashable, size: tuple[int, int] | None = None) -> Source:
+    """Take arrays or tensors of images and their labels; for ``size`` see `array_images`."""
     if len(data) != 2:
         raise DataError(f"a tuple must be (X, y), however it has {len(data)} items")
     if target is not None:
@@ -39,7 +39,7 @@ def xy_source(data: tuple, *, target: Hashable) -> Source:
     X, y = data
     if not isinstance(X, np.ndarray) and not is_array(X):
         raise TypeError(f"X must be a NumPy array or a torch tensor of images, however: {type(X).__name__}")
-    images = array_images(X)
+    images = array_images(X, size=size)
     form, name, values = xy_form(images.form, y, len(images))
     labels = None if name is None or values is None else Labels(name=name, values=values)
     return Source(where="X", array=images, count=len(images), labels=labels, container="xy", form=form)

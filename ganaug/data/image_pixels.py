@@ -35,18 +35,22 @@ class Shaped:
     """The source's rows that these are; None if all of them."""
 
 
-def shaped(source: Source, *, size: Any, channels: int | None, skip_unreadable: bool) -> Shaped:
+def shaped(source: Source, *, size: Any, channels: int | None, skip_unreadable: bool, exact: bool = False) -> Shaped:
     """Return the pixels of ``source``; what the parameters mean says `read_images`.
+
+    With ``exact`` all images must have the ``size``, which may be any, and are not brought to it.
 
     Raises
     ------
     DataError
-        if images are too small, or cannot be read and are not to be skipped.
+        if images are too small, or cannot be read and are not to be skipped, or have another size.
     """
-    size = _checked_size(size)
+    size = tuple(size) if exact else _checked_size(size)
     if channels not in (None, 1, 3, 4):
         raise DataError(f"channels must be 1 (gray), 3 (RGB), 4 (RGBA) or None, however: {channels=}")
     if source.array is not None:
+        if exact and source.array.shape[:2] != size:
+            _refuse_size([source.where], size, source.array.shape[:2])
         return _from_array(source.array, source.where, size, channels)
     failures: dict[int, str] = {}
     with guarded():
@@ -55,6 +59,11 @@ def shaped(source: Source, *, size: Any, channels: int | None, skip_unreadable: 
             _refuse(source, failures, skip_unreadable=False)
         seen = {row: found for row, found in enumerate(looks) if found is not None}
         heights, widths = (np.array([getattr(f, side) for f in seen.values()]) for side in ("height", "width"))
+        if exact:
+            other = [row for row, f in seen.items() if (f.height, f.width) != size]
+            if other:
+                first = seen[other[0]]
+                _refuse_size([source.name_of(row) for row in other], size, (first.height, first.width))
         if size is None:
             _refuse_small(
                 [source.name_of(r) for r, f in seen.items() if min(f.height, f.width) < MIN_SIDE], source.where
@@ -121,6 +130,14 @@ def _checked_size(size: Any) -> tuple[int, int] | None:
     if len(whole) != 2:
         raise DataError(f"size must be (height, width), whole numbers from {MIN_SIDE} to {MAX_SIDE}, however: {size=}")
     return whole[0], whole[1]
+
+
+def _refuse_size(names: list[str], size: tuple[int, int], found: tuple[int, int]) -> None:
+    more = f", and {len(names) - 1} more have another size" if len(names) > 1 else ""
+    raise DataError(
+        f"images of {size[0]} x {size[1]} pixels (height x width) are needed, however {names[0]} has {found[0]} x "
+        f"{found[1]}{more}; scale or cut them first"
+    )
 
 
 def _refuse_small(names: list[str], where: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["ImageMember", "ImageRows", "as_floats"]
+__all__ = ["ImageMember", "ImageRows", "as_bytes", "as_floats"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,16 @@ def as_floats(pixels: Tensor) -> Tensor:
     [[[[-1.0, 1.0]]]]
     """
     return (pixels.float() / 127.5 - 1).movedim(-1, -3)
+
+
+def as_bytes(images: Tensor) -> np.ndarray:
+    """Undo `as_floats`; what lies outside is clipped, and NaN is gray.
+
+    >>> as_bytes(torch.tensor([[[-1.0, 3.0]]])).tolist()
+    [[[0], [255]]]
+    """
+    bytes_ = ((images.nan_to_num(nan=0.0).clamp(-1, 1) + 1) * 127.5).round().byte()
+    return bytes_.movedim(-3, -1).cpu().numpy()
 
 
 def _shared(pixels: np.ndarray) -> Tensor:

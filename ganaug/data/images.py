@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ganaug.arrays import pc
+from ganaug.arrays import pc, plain
 from ganaug.data import image_arrays, image_columns, image_find, image_paths, validate
 from ganaug.data.fingerprint import row_hashes
 from ganaug.data.image_pixels import Shaped, shaped
@@ -20,7 +20,7 @@ from ganaug.errors import DataError
 from ganaug.image_schema import ImageSchema
 from ganaug.pixels import IMAGE, PATH
 
-__all__ = ["is_images", "read_images"]
+__all__ = ["is_images", "open_images", "read_images"]
 
 _MIN_IMAGES = 2
 
@@ -94,14 +94,43 @@ def read_images(
     listed_classes = None
     if labels is not None:
         listed_classes = validate.classes_of(pa.chunked_array([values]), labels.name, known=classes)
+    read = _joined(source, found, values, listed_classes)
+    if labels is not None:
+        _warn_about_labels(read.table, read.schema, source, found)
+    return read
+
+
+def open_images(data: Any, *, size: tuple[int, int], channels: int, target: Hashable = None) -> TableData[ImageSchema]:
+    """Read images that are to be changed and not learnt from: few or many, with labels of any kind, or without.
+
+    The parameters are those of `read_images`, but that all images must have the ``size``, whatever it is.
+
+    Raises
+    ------
+    DataError
+        for images of another size, and for what cannot be read.
+    """
+    source = _source(data, target, None, size)
+    found = shaped(source, size=size, channels=channels, skip_unreadable=False, exact=True)
+    values = None if source.labels is None else _values(source.labels, found, source.where)
+    classes = None
+    if values is not None:
+        unique = plain(values).unique().drop_null()
+        classes = unique.take(pc.sort_indices(unique))
+    return _joined(source, found, values, classes)
+
+
+def _joined(source: Source, found: Shaped, values: pa.Array | None, classes: pa.Array | None) -> TableData[ImageSchema]:
+    """Return pixels, paths and labels as a canonical table, with its schema."""
+    labels = source.labels
     schema = ImageSchema(
         height=found.height,
         width=found.width,
         channels=found.channels,
         target=None if labels is None else labels.name,
         target_categories=None if values is None else listed_by_type(pa.chunked_array([values])),
-        classes=listed_classes,
-        names=_names(labels, listed_classes),
+        classes=classes,
+        names=_names(labels, classes),
         label_type=None if values is None else values.type,
         container=source.container,
         form=source.form
@@ -114,8 +143,6 @@ def read_images(
     if labels is not None:
         columns[labels.name] = values
     table = pa.Table.from_arrays(list(columns.values()), schema=schema.arrow)
-    if labels is not None:
-        _warn_about_labels(table, schema, source, found)
     return TableData(table=table, schema=schema)
 
 
@@ -129,13 +156,13 @@ def is_images(data: Any) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------- where
-def _source(data: Any, target: Hashable, split: str | None) -> Source:
+def _source(data: Any, target: Hashable, split: str | None, size: tuple[int, int] | None = None) -> Source:
     if isinstance(data, str | os.PathLike):
         source = image_paths.path_source(os.fspath(data), target=target, split=split)
     elif split is not None:
         raise DataError(f"only files and folders have splits; leave split=None, however: {split=}")
     elif isinstance(data, tuple):
-        source = image_arrays.xy_source(data, target=target)
+        source = image_arrays.xy_source(data, target=target, size=size)
     elif isinstance(data, pd.DataFrame | pa.Table):
         source = image_columns.column_source(data, target=target)
     else:

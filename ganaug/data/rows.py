@@ -29,7 +29,7 @@ class TableMember:
 
     def take(self, index: np.ndarray) -> TableMember:
         """Return the rows ``index``."""
-        return TableMember(**{name: array[index] for name, array in vars(self).items()})
+        return replace(self, **{name: array[index] for name, array in vars(self).items()})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,16 @@ import numpy as np
 import pyarrow as pa
 
 from ganaug.arrays import comparable, index_in, kind_of, pc, plain
-from ganaug.errors import DataError, DataWarning
+from ganaug.errors import ConfigError, DataError, DataWarning
 from ganaug.schema import close_to
 
-__all__ = ["check_table", "classes_of", "resolve_name", "warn_if_ordered"]
+__all__ = ["TASKS", "check_table", "classes_of", "is_regression", "resolve_name", "warn_if_ordered"]
 
 _MIN_ROWS = 2
 _MIN_ROWS_TO_SUSPECT = 20
+MANY_NUMBERS, ROWS_A_NUMBER = 50, 10
+"""More different whole numbers than this, with fewer rows each on the mean, may be no classes."""
+TASKS = ("classification", "regression")
 
 
 def check_table(table: pa.Table) -> None:
@@ -104,8 +107,34 @@ def _refuse_continuous(unique: pa.Array, n_rows: int, name: str) -> None:
     if (fractional and len(unique) > 10) or many:
         raise DataError(
             f"the target {name!r} looks continuous: {len(unique)} different values in {n_rows} rows; "
-            "bin it into classes, or leave the target out to augment all rows as one class"
+            "bin it into classes, pass task='regression' to balance the ranges of a number, or leave the target out to "
+            "augment all rows as one class"
         )
+    numeric = pa.types.is_floating(unique.type) or pa.types.is_integer(unique.type)
+    if numeric and len(unique) > MANY_NUMBERS and len(unique) * ROWS_A_NUMBER > n_rows:
+        warnings.warn(
+            f"the target {name!r} holds {len(unique)} different numbers in {n_rows} rows, each of which is taken for a "
+            "class; pass task='regression' if it is a quantity",
+            DataWarning,
+            stacklevel=4,
+        )
+
+
+def is_regression(task: str, targets: Sequence[str]) -> bool:
+    """Tell whether the target is a number to be predicted, and not a class.
+
+    Raises
+    ------
+    ConfigError
+        ``task`` is unknown, or there is not one target to predict.
+    """
+    if task not in TASKS:
+        raise ConfigError(f"task must be one of {', '.join(TASKS)}, however: {task!r}")
+    if task == "regression" and len(targets) != 1:
+        raise ConfigError(
+            f"task='regression' needs one target, a column of numbers, however there are {len(targets)}: {targets}"
+        )
+    return task == "regression"
 
 
 def warn_if_ordered(table: pa.Table, names: Sequence[str]) -> None:

@@ -12,9 +12,11 @@ import pyarrow as pa
 from ganaug.arrays import array_from_json, array_to_json, plain, typed, value_type
 from ganaug.encode.categorical import CategoryColumn
 from ganaug.encode.numeric import PRIVATE_ROWS, NumericColumn
+from ganaug.encode.target import ValueTarget
 from ganaug.encode.unlearnt import ConstantColumn, IdentifierColumn, constant_of
 from ganaug.errors import ArtefactError, DataError
 from ganaug.schema import Column, TableSchema
+from ganaug.value_schema import ValueSchema
 
 __all__ = ["Encoded", "Layout", "TableEncoder"]
 
@@ -46,16 +48,30 @@ class Layout:
     """How many buckets each code column has (see `TableEncoder.bucket`), at least 1."""
     code_of_continuous: tuple[int, ...]
     """Which code column holds the state of each continuous one: 0 means that its value counts."""
+    valued: bool = False
+    """Whether rows are asked for by a value of a numeric target, float ``(M, B)``, and not by a class code."""
+    factors: tuple[tuple[int, ...], ...] | None = None
+    """For every class, the code of its label in each of several label columns; None where there is one, or none."""
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain JSON object; `from_json` undoes it."""
         widths, codes = list(self.widths), list(self.code_of_continuous)
-        return {"n_continuous": self.n_continuous, "widths": widths, "code_of_continuous": codes}
+        conditions: dict[str, Any] = {"valued": True} if self.valued else {}
+        if self.factors is not None:
+            conditions["factors"] = [list(codes) for codes in self.factors]
+        return {"n_continuous": self.n_continuous, "widths": widths, "code_of_continuous": codes, **conditions}
 
     @classmethod
     def from_json(cls, d: dict[str, Any]) -> Layout:
         """Undo `to_json`."""
-        return cls(int(d["n_continuous"]), tuple(d["widths"]), tuple(d["code_of_continuous"]))
+        factors = d.get("factors")
+        return cls(
+            int(d["n_continuous"]),
+            tuple(d["widths"]),
+            tuple(d["code_of_continuous"]),
+            valued=bool(d.get("valued", False)),
+            factors=None if factors is None else tuple(tuple(int(c) for c in codes) for codes in factors),
+        )
 
 
 Part = NumericColumn | CategoryColumn | ConstantColumn | IdentifierColumn
@@ -86,14 +102,20 @@ class TableEncoder:
     chunk = 65_536
     """Rows that are handed on together, where nobody says how many."""
 
-    def __init__(self, schema: TableSchema, parts: Sequence[Part], *, private: bool) -> None:
+    def __init__(
+        self, schema: TableSchema, parts: Sequence[Part], *, private: bool, target: ValueTarget | None = None
+    ) -> None:
         self.schema = schema
         self.parts = tuple(parts)
         self.private = private
+        self.target = target
+        """Of a numeric target; None of classes."""
         self._coded = [p for p in self.parts if isinstance(p, NumericColumn | CategoryColumn)]
         of_continuous = tuple(j for j, p in enumerate(self._coded) if isinstance(p, NumericColumn))
         widths = tuple(p.n_states if isinstance(p, NumericColumn) else p.width for p in self._coded)
-        self.layout = Layout(len(of_continuous), widths, of_continuous)
+        self.layout = Layout(
+            len(of_continuous), widths, of_continuous, valued=target is not None, factors=schema.factors
+        )
 
     @classmethod
     def fit(
@@ -127,7 +149,11 @@ class TableEncoder:
         schema = schema.without_rows() if private else schema
         options = {"max_knots": max_knots, "max_width": max_width, "private": private}
         parts = [_fit_part(c, table.column(c.name).combine_chunks(), **options) for c in schema.columns]
-        return cls(schema, parts, private=private)
+        target = None
+        if isinstance(schema, ValueSchema):
+            column = table.column(schema.target).combine_chunks()
+            target = ValueTarget.fit(column, schema.edges, private=private)
+        return cls(schema, parts, private=private, target=target)
 
     # ---------------------------------------------------------------------------------------- there and back
     def encode(self, table: pa.Table) -> Encoded:
@@ -152,7 +178,7 @@ class TableEncoder:
         encoded
             ``n`` rows; codes as `encode` gives them, not buckets.
         labels
-            The class code of every row, ``(n,)``; None only without a target.
+            The class code of every row, or the value of a numeric target, ``(n,)``; None only without a target.
         first_row
             How many synthetic rows came before these: identifiers go on from there.
         """
@@ -179,9 +205,23 @@ class TableEncoder:
         return pa.Table.from_arrays([arrays[name] for name in self.schema.arrow.names], schema=self.schema.arrow)
 
     def _decode_labels(self, labels: np.ndarray) -> pa.Array:
-        assert self.schema.target is not None and self.schema.classes is not None
-        values = self.schema.classes.take(pa.array(labels))
-        return typed(values, self.schema.arrow.field(self.schema.target).type, self.schema.target_categories)
+        assert self.schema.target is not None
+        type_ = self.schema.arrow.field(self.schema.target).type
+        if self.target is not None:
+            return typed(self.target.typed(labels, value_type(type_)), type_, None)
+        assert self.schema.classes is not None
+        return typed(self.schema.classes.take(pa.array(labels)), type_, self.schema.target_categories)
+
+    @property
+    def coded(self) -> tuple[str, ...]:
+        """The columns that are learnt, in the order of the code columns."""
+        return tuple(part.name for part in self._coded)
+
+    @property
+    def n_values(self) -> tuple[int, ...]:
+        """How many buckets of each code column are values; a further one says that there is none."""
+        states = (p.n_states if isinstance(p, NumericColumn) else p.width for p in self._coded)
+        return tuple(n - part.missing for n, part in zip(states, self._coded, strict=True))
 
     # ---------------------------------------------------------------------------------------------- buckets
     def bucket(self, codes: np.ndarray) -> np.ndarray:
@@ -217,7 +257,11 @@ class TableEncoder:
             else:
                 entry = {"kind": "identifier", "start": part.start}
             described.append({"name": part.name} | entry)
-        return {"private": self.private, "columns": described}, arrays
+        state: dict[str, Any] = {"private": self.private, "columns": described}
+        if self.target is not None:
+            state["target"], held = self.target.state()
+            arrays |= {f"target.{key}": value for key, value in held.items()}
+        return state, arrays
 
     @classmethod
     def from_state(cls, d: dict[str, Any], arrays: dict[str, np.ndarray], schema: TableSchema) -> TableEncoder:
@@ -229,7 +273,11 @@ class TableEncoder:
             for i, (column, entry) in enumerate(zip(schema.columns, d["columns"], strict=True)):
                 held = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{i}.")}
                 parts.append(_part_from_state(column, entry, held))
-            return cls(schema, parts, private=bool(d["private"]))
+            target = None
+            if isinstance(schema, ValueSchema):
+                held = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith("target.")}
+                target = ValueTarget.from_state(d["target"], held)
+            return cls(schema, parts, private=bool(d["private"]), target=target)
         except (KeyError, TypeError, pa.ArrowException) as error:
             raise ArtefactError(
                 f"the encoder is broken: {type(error).__name__}: {error}; fit and save again"

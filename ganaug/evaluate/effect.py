@@ -8,18 +8,23 @@ from contextlib import nullcontext
 from typing import Any, Literal
 
 from ganaug import progress as progress_module
+from ganaug.data import TableData
 from ganaug.errors import ConfigError
 from ganaug.evaluate.check import Check
 from ganaug.evaluate.findings import findings
+from ganaug.evaluate.given import read_given
 from ganaug.evaluate.kept import Keeping, Shelf
 from ganaug.evaluate.plan import Plan
 from ganaug.evaluate.protocol import Protocol
 from ganaug.evaluate.question import Question, ask
 from ganaug.evaluate.result import Effect
+from ganaug.evaluate.value_effect import measure_value_effect
 from ganaug.image_options import ImageOptions
 from ganaug.learners import Runner
 from ganaug.learners.folds import TooFewRowsError
 from ganaug.progress import Progress, noting
+from ganaug.seeding import resolve
+from ganaug.value_schema import ValueSchema
 
 __all__ = ["Effect", "conclude", "measure_effect"]
 
@@ -28,6 +33,7 @@ def measure_effect(
     data: Any,
     *,
     target: Any = None,
+    task: str = "classification",
     augmenter: Any = "policy",
     depth: Literal["quick", "thorough"] = "quick",
     cv: Any = None,
@@ -52,7 +58,10 @@ def measure_effect(
 
     Args:
         data: as for `ganaug.augment`, or rows that were read already (`ganaug.data.TableData`).
-        target: the column of classes.
+        target: the column of classes, or of numbers; a list of several columns of classes.
+        task: ``"classification"``, or ``"regression"`` where the target is a number: regressors are judged by their
+            error weighted by how rare a value is, and every arm adds as many rows to each range of the target as ours.
+            Samplers, callables, a time budget and ``keeping`` are for classes only.
         augmenter: ``"policy"``, a variant's name, a `GANSampler`, a `Policy` or `GanAugmenter`, any object with
             ``fit_many(tables, schema, seeds)`` (fitted generators offer ``sample_table(codes, *, seed)``), the name of
             a cheap arm, an imbalanced-learn sampler, or a callable (X: DataFrame, y: Series, random_state: int) ->
@@ -93,6 +102,30 @@ def measure_effect(
     started = time.perf_counter()
     if time_budget is not None and not time_budget > 0:
         raise ConfigError(f"time_budget must be above 0 seconds, however: {time_budget=}")
+    if task == "regression" or (isinstance(data, TableData) and isinstance(data.schema, ValueSchema)):
+        refused = {"time_budget": time_budget, "test_data": test_data}
+        if given := [name for name, value in refused.items() if value is not None]:
+            raise ConfigError(f"{given[0]} is not for task='regression'; leave it out")
+        rows, table, info = read_given(
+            data, target=target, id_columns=id_columns, groups=groups, test_data=None, task="regression"
+        )
+        shown = progress_module.bar(enabled=progress) if isinstance(progress, bool) else nullcontext(noting(progress))
+        with shown as told:
+            return measure_value_effect(
+                rows,
+                table,
+                info,
+                augmenter=augmenter,
+                depth=depth,
+                cv=cv,
+                estimator=estimator,
+                scoring=scoring,
+                arms=arms,
+                seed=resolve(random_state),
+                device=device,
+                progress=told,
+                n_jobs=n_jobs,
+            )
     question = ask(
         data,
         target=target,

@@ -22,7 +22,14 @@ __all__ = ["read_given"]
 
 
 def read_given(
-    data: Any, *, target: Any, id_columns: Any, groups: Any, test_data: Any, images: ImageOptions | None = None
+    data: Any,
+    *,
+    target: Any,
+    id_columns: Any,
+    groups: Any,
+    test_data: Any,
+    images: ImageOptions | None = None,
+    task: str = "classification",
 ) -> tuple[TableData, pa.Table, Rows]:
     """Return the rows given, all rows (those of a test set at the end), and what the plan has to know about them.
 
@@ -37,10 +44,10 @@ def read_given(
         if isinstance(groups, str):
             raise DataError(f"groups of rows that were read already must be one value a row, however: {groups!r}")
     elif isinstance(groups, str):
-        rows, groups = _with_group_column(data, target, id_columns, groups)
+        rows, groups = _with_group_column(data, target, id_columns, groups, task)
     else:
         reading = {} if images is None or images == ImageOptions() else images.reading()
-        rows = read(data, target=target, id_columns=id_columns, **reading)
+        rows = read(data, target=target, id_columns=id_columns, task=task, **reading)
     if images is not None and not isinstance(rows.schema, ImageSchema):
         images.refuse_tables()
     table, n_given = rows.table, 0
@@ -62,15 +69,15 @@ def read_given(
     return rows, table, info
 
 
-def _with_group_column(data: Any, target: Any, id_columns: Any, name: str) -> tuple[TableData, np.ndarray]:
+def _with_group_column(data: Any, target: Any, id_columns: Any, name: str, task: str) -> tuple[TableData, np.ndarray]:
     """Read rows of which a column says the group; it is no feature then."""
     if is_images(data):
         raise DataError(f"groups of images must be one value an image, however: {name!r}; give the column's values")
-    found = read_table(data, target=target, id_columns=id_columns)
+    found = read_table(data, target=target, id_columns=id_columns, task=task)
     if name not in found.table.column_names or name == found.schema.target:
         raise DataError(f"groups must name a feature column, however: {name!r} of {found.table.column_names}")
     ids = list(dict.fromkeys([*found.schema.id_columns, name]))
-    rows = found if name in found.schema.id_columns else read_table(data, target=target, id_columns=ids)
+    rows = found if name in found.schema.id_columns else read_table(data, target=target, id_columns=ids, task=task)
     return rows, np.array([str(v) for v in rows.table.column(name).to_pylist()])
 
 

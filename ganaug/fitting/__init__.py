@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,15 +18,18 @@ from ganaug import __version__, distributed, seeding, variants
 from ganaug import checkpoint as checkpoints
 from ganaug.data import fingerprint
 from ganaug.device import resolve_device
-from ganaug.errors import DataError
+from ganaug.errors import ConfigError, DataError
 from ganaug.fitting import images, tables
 from ganaug.image_schema import ImageSchema
+from ganaug.monitor import ErrorMonitor
 from ganaug.progress import Progress, silent, with_epochs
 from ganaug.schema import TableSchema
 from ganaug.synthesizer import Synthesizer
-from ganaug.trainer import Trained, train
+from ganaug.trainer import Trained, Watch, train
+from ganaug.value_schema import ValueSchema
+from ganaug.watching import Record, of_member
 
-__all__ = ["fit", "fit_many"]
+__all__ = ["Watching", "fit", "fit_many"]
 
 HELD_OUT = 0.15
 """Share of a class's rows on which the best step is chosen; they are not trained on."""
@@ -31,6 +37,26 @@ HELD_OUT_FROM = 100
 """A class with fewer rows holds none out: too few rows to tell two steps apart, and each is missed in training."""
 OBSERVATIONS = 12
 """How often the averaged networks are scored over a training; those of the second half are candidates."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watching:
+    """How closely a training is watched, and where that is written; see `ganaug.watching`."""
+
+    every: int | None = None
+    """Steps between two observations, at least 1; None: a twelfth of the training."""
+    folder: str | os.PathLike[str] | None = None
+    """A local folder for ``history.jsonl`` and, of images, ``samples/``; None writes nothing."""
+    pictures: dict[str, bytes] | None = None
+    """Takes the pictures, by name."""
+    tensorboard: str | os.PathLike[str] | None = None
+    """A local folder for TensorBoard's events, where that is installed; None sends nothing."""
+    keep: Callable[[], None] | None = None
+    """Called when something was written."""
+
+    def __post_init__(self) -> None:
+        if self.every is not None and self.every < 1:
+            raise ConfigError(f"there must be at least 1 step from one observation to the next, however: {self.every}")
 
 
 def fit(
@@ -42,6 +68,7 @@ def fit(
     device: str | torch.device = "auto",
     progress: Progress = silent,
     checkpoint: checkpoints.Place | None = None,
+    watching: Watching | None = None,
 ) -> Synthesizer:
     """Fit one synthesizer to ``table`` (its target column included); see `fit_many`."""
     return fit_many(
@@ -52,6 +79,7 @@ def fit(
         device=device,
         progress=progress,
         checkpoint=checkpoint,
+        watching=watching,
     )[0]
 
 
@@ -64,6 +92,7 @@ def fit_many(
     device: str | torch.device = "auto",
     progress: Progress = silent,
     checkpoint: checkpoints.Place | None = None,
+    watching: Watching | None = None,
 ) -> list[Synthesizer]:
     """Fit one synthesizer a table of ``members``, all trained side by side as one batched network.
 
@@ -80,6 +109,9 @@ def fit_many(
         A path or URL from which an interrupted training goes on, and which the caller removes with
         `ganaug.checkpoint.remove` when the result is safe. Tables that cannot train in one batch have a file each
         group, ``checkpoint``, ``checkpoint.1`` and so on.
+    watching
+        At which steps the training is observed beside those at which its best step is chosen, and where that is
+        written; only of a single table.
 
     Raises
     ------
@@ -90,10 +122,14 @@ def fit_many(
     """
     if len(members) != len(seeds):
         raise ValueError(f"one seed a table is needed, however: {len(members)} tables and {len(seeds)} seeds")
+    if len(members) > 1 and watching is not None and watching.folder is not None:
+        raise ValueError(f"only the training of a single table is written, however: {len(members)} tables")
     if any(len(table) == 0 for table in members):
         raise DataError("there is no row to learn from")
     kind: Any = images if isinstance(schema, ImageSchema) else tables
     name, config = variants.resolve(variant, kind.MODALITY)
+    if isinstance(schema, ValueSchema):
+        variants.require_values(name)
     where = resolve_device(device)
     encoders = kind.encoders(members, schema, private=not variants.get(name).KEEPS_ROWS)
     encoded = [kind.member(e, table, schema) for e, table in zip(encoders, members, strict=True)]
@@ -108,7 +144,8 @@ def fit_many(
         batch = _Batch(kind, [encoded[i] for i in indices], layout, schema, [seeds[i] for i in indices])
         prints = [fingerprint(members[i]) for i in indices]
         place = None if checkpoint is None else checkpoints.nth(checkpoint, number)
-        trained, source = batch.train(name, settled, where, progress, place, _identity(name, settled, prints))
+        identity = _identity(name, settled, prints, watching)
+        trained, source = batch.train(name, settled, where, progress, place, identity, watching)
         for m, i in enumerate(indices):
             results[i] = Synthesizer(
                 schema=encoders[i].schema,
@@ -121,7 +158,7 @@ def fit_many(
                 class_counts=np.bincount(encoded[i].labels, minlength=schema.n_classes),
                 provenance=_provenance(name, settled, seeds[i], where, trained.best_step[m])
                 | {"data_rows": len(members[i]), "data_fingerprint": prints[m]},
-                history=[_of_member(entry, m) for entry in trained.history],
+                history=[of_member(entry, m) for entry in trained.history],
                 device=where,
             )
     return [results[i] for i in range(len(members))]
@@ -142,6 +179,7 @@ class _Batch:
         progress: Progress,
         checkpoint: checkpoints.Place | None,
         identity: dict[str, Any],
+        watching: Watching | None,
     ) -> tuple[Trained, Any]:
         """Train, and return the networks and the source that draws from all rows, held-out ones included."""
         variant, layout, n_classes = variants.get(name), self.layout, self.schema.n_classes
@@ -151,22 +189,43 @@ class _Batch:
         held_out = [m.take(held) for m, (_, held) in zip(self.members, splits, strict=True)]
         shape = {"n_classes": n_classes, "seeds": self.seeds}
         gan = variant.build(config, layout, variant.make_source(config, layout, shown, **shape), **shape)
-        monitor = self.kind.monitor(shown, held_out, layout, self.schema, seed=seed, device=device)
+        monitor = self.kind.monitor(
+            shown, held_out, layout, self.schema, seed=seed, device=device, thorough=watching is not None
+        )
+        if gan.error is not None:
+            unseen = [held if len(held) else own for own, held in zip(shown, held_out, strict=True)]
+            watched = self.kind.rows(unseen, layout, n_classes).to(device)
+            monitor = ErrorMonitor(monitor, watched, seed=seed, device=device)
         trained = train(
             gan,
             self.kind.rows(shown, layout, n_classes).to(device),
             seed=seed,
             device=device,
-            monitor=monitor,
+            monitor=monitor.look,
             observe_every=max(1, gan.steps // OBSERVATIONS),
             burn_in=gan.steps // 2,
             checkpoint=checkpoint,
             identity=identity,
+            watch=self._watch(watching, seed, device),
             progress=with_epochs(progress, [(s.steps, s.batch) for s in gan.stages], max(map(len, shown))),
         )
-        if monitor is not None:
-            monitor.require_sound(gan, trained.networks, trained.best_score)
+        monitor.require_sound(gan, trained.networks, trained.best_score)
         return trained, variant.make_source(config, layout, self.members, **shape)
+
+    def _watch(self, watching: Watching | None, seed: int, device: torch.device) -> Watch:
+        names, record = self.schema.class_names(), None
+        if watching is None:
+            return Watch(class_names=names)
+        if watching.folder is not None or watching.pictures is not None:
+            record = Record(
+                None if watching.folder is None else Path(watching.folder),
+                class_names=names,
+                pictures=watching.pictures,
+                painter=self.kind.painter(self.layout, len(names), seed=seed, device=device),
+                tensorboard=None if watching.tensorboard is None else Path(watching.tensorboard),
+                keep=watching.keep,
+            )
+        return Watch(every=watching.every, class_names=names, record=record)
 
 
 def _hold_out(member: Any, n_classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -181,14 +240,11 @@ def _hold_out(member: Any, n_classes: int, seed: int) -> tuple[np.ndarray, np.nd
     return np.setdiff1d(np.arange(len(member)), chosen), chosen
 
 
-def _of_member(entry: dict[str, Any], m: int) -> dict[str, Any]:
-    return {key: value[m] if isinstance(value, list) else value for key, value in entry.items()}
-
-
-def _identity(name: str, config: Any, prints: list[str]) -> dict[str, Any]:
+def _identity(name: str, config: Any, prints: list[str], watching: Watching | None) -> dict[str, Any]:
     """Say by what, beside the seed, a training differs from others, for its checkpoint."""
+    watched = {} if watching is None or watching.every is None else {"watched every": watching.every}
     options = {f"config.{key}": value for key, value in variants.config_to_json(config).items()}
-    return {"ganaug": __version__, "variant": name, **options, "data": prints}
+    return {"ganaug": __version__, "variant": name, **options, "data": prints, **watched}
 
 
 def _provenance(name: str, config: Any, seed: int, device: torch.device, best_step: int) -> dict[str, Any]:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
 import torch
+from torch import nn
 
-from ganaug.data.image_rows import ImageMember, ImageRows
+from ganaug import seeding
+from ganaug.data.image_rows import ImageMember, ImageRows, as_bytes
 from ganaug.encode import ImageEncoder, ImageLayout
+from ganaug.gan import Gan
 from ganaug.image_monitor import ImageMonitor
 from ganaug.image_schema import ImageSchema
+from ganaug.pixels import grid, to_png
 
-__all__ = ["MODALITY", "encoders", "join", "member", "monitor", "rows", "shape_of"]
+__all__ = ["MODALITY", "encoders", "join", "member", "monitor", "painter", "rows", "shape_of"]
 
 MODALITY = "images"
+PAINTED = 8
+"""Images of a class in a picture of the training."""
+PAINTED_CLASSES = 12
+"""Classes in it, at most."""
+SMALLEST = 32
+"""Smaller images are shown enlarged, to at most so many pixels a side."""
 
 
 def encoders(members: Sequence[pa.Table], schema: ImageSchema, *, private: bool) -> list[ImageEncoder]:
@@ -51,6 +62,25 @@ def monitor(
     *,
     seed: int,
     device: torch.device,
+    thorough: bool,
 ) -> ImageMonitor:
     """Return what scores the networks on held-out images and sees when a class collapses."""
-    return ImageMonitor(shown, held_out, class_names=schema.class_names(), seed=seed, device=device)
+    names = schema.class_names()
+    return ImageMonitor(shown, held_out, class_names=names, seed=seed, device=device, thorough=thorough)
+
+
+def painter(
+    layout: ImageLayout, n_classes: int, *, seed: int, device: torch.device
+) -> Callable[[Gan, nn.ModuleDict], bytes]:
+    """Return what draws a few images of every class from noise that is always the same, as PNG."""
+
+    @torch.no_grad()
+    def paint(gan: Gan, networks: nn.ModuleDict) -> bytes:
+        y = torch.arange(min(n_classes, PAINTED_CLASSES), device=device).repeat_interleave(PAINTED)[None]
+        rng = seeding.torch_rng(seed, "samples", device=device)
+        images = gan.emit(networks, gan.source.draw(y, rng), y).images[0]
+        zoom = max(1, SMALLEST // max(images.shape[-2:]))
+        pixels = as_bytes(images).repeat(zoom, axis=1).repeat(zoom, axis=2)
+        return to_png(grid(pixels, columns=PAINTED), text=json.dumps({"synthetic": True}))
+
+    return paint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,15 @@ import pyarrow as pa
 import torch
 
 from ganaug.data.rows import TableMember, TableRows
+from ganaug.data.value_rows import ValuedMember, ValueRows
 from ganaug.encode import Layout, TableEncoder
 from ganaug.monitor import EnergyMonitor
 from ganaug.nets import OneHot
 from ganaug.schema import TableSchema
+from ganaug.value_monitor import ValueMonitor
+from ganaug.value_schema import ValueSchema
 
-__all__ = ["MODALITY", "encoders", "join", "member", "monitor", "rows", "shape_of"]
+__all__ = ["MODALITY", "encoders", "join", "member", "monitor", "painter", "rows", "shape_of"]
 
 MODALITY = "tables"
 
@@ -32,26 +36,28 @@ def shape_of(encoder: TableEncoder) -> Any:
 
 def join(layouts: Sequence[Layout]) -> Layout:
     """Return the layout whose widths hold those of all members."""
-    return Layout(
-        n_continuous=layouts[0].n_continuous,
-        widths=tuple(max(widths) for widths in zip(*(layout.widths for layout in layouts), strict=True)),
-        code_of_continuous=layouts[0].code_of_continuous,
-    )
+    widths = tuple(max(widths) for widths in zip(*(layout.widths for layout in layouts), strict=True))
+    return replace(layouts[0], widths=widths)
 
 
 def member(encoder: TableEncoder, table: pa.Table, schema: TableSchema) -> TableMember:
     """Return the encoded rows of a table."""
     encoded = encoder.encode(table)
-    return TableMember(
-        continuous=encoded.continuous,
-        codes=encoded.codes,
-        buckets=encoder.bucket(encoded.codes),
-        labels=schema.label_codes(table),
-    )
+    arrays = {
+        "continuous": encoded.continuous,
+        "codes": encoded.codes,
+        "buckets": encoder.bucket(encoded.codes),
+        "labels": schema.label_codes(table),
+    }
+    if encoder.target is None or not isinstance(schema, ValueSchema):
+        return TableMember(**arrays)
+    return ValuedMember(**arrays, scores=encoder.target.scores(schema.values_of(table)))
 
 
-def rows(members: Sequence[TableMember], layout: Layout, n_classes: int) -> TableRows:
+def rows(members: Sequence[TableMember], layout: Layout, n_classes: int) -> TableRows | ValueRows:
     """Put the rows of all members together for training."""
+    if layout.valued:
+        return ValueRows.pack(members, n_classes=n_classes, view=_view(layout))
     return TableRows.pack(members, n_classes=n_classes, view=_view(layout))
 
 
@@ -63,12 +69,18 @@ def monitor(
     *,
     seed: int,
     device: torch.device,
-) -> EnergyMonitor | None:
-    """Return what scores the networks on held-out rows; None where no member has any."""
-    if not any(len(held) for held in held_out):
-        return None
+    thorough: bool,
+) -> EnergyMonitor | ValueMonitor:
+    """Return what scores the networks on held-out rows, and sees how much the rows of a class vary."""
     view = _view(layout).to(device)
-    return EnergyMonitor([_by_class(m, schema.n_classes, view, device) for m in held_out], seed=seed)
+    unseen, seen = ([_by_class(m, schema.n_classes, view, device) for m in part] for part in (held_out, shown))
+    if layout.valued:
+        return ValueMonitor(unseen, [_scores_by_class(m, schema.n_classes, device) for m in held_out], seed=seed)
+    return EnergyMonitor(unseen, seed=seed, shown=seen, thorough=thorough)
+
+
+def painter(layout: Layout, n_classes: int, *, seed: int, device: torch.device) -> None:
+    """Rows of a table have no picture."""
 
 
 def _view(layout: Layout) -> OneHot:
@@ -81,3 +93,8 @@ def _by_class(member: TableMember, n_classes: int, view: OneHot, device: torch.d
         torch.from_numpy(member.buckets.astype(np.int64)).to(device),
     )
     return [rows[torch.from_numpy(np.flatnonzero(member.labels == c)).to(device)] for c in range(n_classes)]
+
+
+def _scores_by_class(member: TableMember, n_classes: int, device: torch.device) -> list[torch.Tensor]:
+    assert isinstance(member, ValuedMember)
+    return [torch.from_numpy(member.scores[member.labels == c]).to(device) for c in range(n_classes)]

@@ -29,7 +29,7 @@ def frame_of(table: pa.Table, schema: TableSchema) -> pd.DataFrame:
         return to_pandas(table.drop_columns([schema.target] if schema.target is not None else []))
     restored = schema.restore(table)
     if schema.container == "pandas":
-        kept = [i for i, name in enumerate(schema.arrow.names) if name != schema.target]
+        kept = [i for i, name in enumerate(schema.published.names) if name not in schema.label_names]
         return restored.iloc[:, kept]
     features = restored[0]
     if isinstance(features, pd.DataFrame):

@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController
 
 from ganaug.errors import ConfigError
 
-__all__ = ["DEFAULT_LEARNERS", "Learner", "Predictions", "Rows", "fit_predict", "own_learner", "thread_cap"]
+__all__ = ["DEFAULT_LEARNERS", "Learner", "Predictions", "Rows", "fit_predict", "own_learner", "seeded", "thread_cap"]
 
 Rows = np.ndarray | pd.DataFrame
 """What a learner takes: a prepared matrix, or the table's own columns."""
@@ -126,7 +126,7 @@ def fit_predict(
     if len(present) == 1:
         out[:, present[0]] = 1.0
         return out
-    estimator = _seeded(clone(learner.estimator), seed)
+    estimator = seeded(clone(learner.estimator), seed)
     if learner.tree_rows is not None and len(codes) > learner.tree_rows:
         _last(estimator).set_params(max_samples=learner.tree_rows)
     fit_params = {}
@@ -153,7 +153,8 @@ def _codes_of(classes: np.ndarray, labels: np.ndarray) -> list[int]:
     return [codes[label] for label in np.asarray(classes).tolist()]
 
 
-def _seeded(estimator: Any, seed: int) -> Any:
+def seeded(estimator: Any, seed: int) -> Any:
+    """Return the estimator with the seeds that it leaves open set from ``seed``."""
     names = [k for k, v in estimator.get_params().items() if k.split("__")[-1] == "random_state" and v is None]
     return estimator.set_params(**dict.fromkeys(names, seed % 2**31))
 

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from ganaug.nets.blocks import MemberEmbedding, MemberLinear
 from ganaug.nets.mlp import Trunk
+from ganaug.nets.values import FactoredEmbedding, ValueEmbedding
 
-__all__ = ["Classifier", "ConditionalMLP", "ProjectionCritic"]
+__all__ = ["Classifier", "ConditionalMLP", "Factors", "ProjectionCritic"]
+
+
+Factors = Sequence[Sequence[int]] | None
+"""For every class, the code of its label in each of several label columns; None where there is one column."""
+
+
+def _embedding(members: int, n_classes: int, n_out: int, *, valued: bool, factors: Factors) -> nn.Module:
+    if valued:
+        return ValueEmbedding(members, n_out)
+    if factors is not None:
+        return FactoredEmbedding(members, factors, n_out)
+    return MemberEmbedding(members, n_classes, n_out)
 
 
 class ConditionalMLP(nn.Module):
     """A trunk that is given its class as an embedding beside its input, with a linear head.
 
     **Shape:** ``x (M, B, I), y (M, B) -> (M, B, O)``. With ``zero_head`` the output is exactly zero before training.
+    ``valued``: y are the scores of a numeric target, and not classes.
     """
 
     def __init__(
@@ -28,9 +44,11 @@ class ConditionalMLP(nn.Module):
         depth: int,
         embedding: int = 16,
         zero_head: bool = False,
+        valued: bool = False,
+        factors: Factors = None,
     ) -> None:
         super().__init__()
-        self.embedding = MemberEmbedding(members, n_classes, embedding)
+        self.embedding = _embedding(members, n_classes, embedding, valued=valued, factors=factors)
         self.trunk = Trunk(members, n_in + embedding, width, depth)
         self.head = MemberLinear(members, width, n_out, zero=zero_head)
 
@@ -59,14 +77,24 @@ class ProjectionCritic(nn.Module):
     ``D(x, y) = psi(phi(x)) + <e_y, phi(x)> / sqrt(width)``, Miyato & Koyama 2018 (arXiv 1802.05637), eq. 3.
     NOTE[DIFF]: the product is scaled by ``1 / sqrt(width)`` so that both heads start at one size.
 
-    **Shape:** ``x (M, B, I), y (M, B) -> (M, B)``.
+    **Shape:** ``x (M, B, I), y (M, B) -> (M, B)``; with ``valued`` y are scores of a numeric target.
     """
 
-    def __init__(self, members: int, n_in: int, *, n_classes: int, width: int, depth: int) -> None:
+    def __init__(
+        self,
+        members: int,
+        n_in: int,
+        *,
+        n_classes: int,
+        width: int,
+        depth: int,
+        valued: bool = False,
+        factors: Factors = None,
+    ) -> None:
         super().__init__()
         self.trunk = Trunk(members, n_in, width, depth)
         self.head = MemberLinear(members, width, 1)
-        self.embedding = MemberEmbedding(members, n_classes, width)
+        self.embedding = _embedding(members, n_classes, width, valued=valued, factors=factors)
         self.scale = width**-0.5
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:

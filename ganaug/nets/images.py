@@ -24,11 +24,13 @@ from ganaug.nets.blocks import MemberEmbedding, MemberLinear
 from ganaug.nets.conv import MemberConv2d, downsample, upsample
 
 __all__ = [
+    "SLOPE",
     "Decoder",
     "Encoder",
     "ImageCritic",
     "Kind",
     "Precision",
+    "Resize",
     "autocast",
     "coarse_size",
     "fit_size",
@@ -87,7 +89,7 @@ class _Residual(nn.Module):
         return x + self.leave(F.leaky_relu(self.mix(h), SLOPE))
 
 
-class _Resize(nn.Module):
+class Resize(nn.Module):
     """Halve the size, or double it (``up``), and change the channels."""
 
     def __init__(self, members: int, n_in: int, n_out: int, *, kind: Kind, up: bool) -> None:
@@ -133,7 +135,7 @@ class Encoder(nn.Module):
         self.stem = MemberConv2d(members, n_in, channels) if kind == "residual" else None
         first = n_in if self.stem is None else channels
         pairs = zip((first, *self.widths[:-1]), self.widths, strict=True)
-        self.down = nn.ModuleList(_Resize(members, a, b, kind=kind, up=False) for a, b in pairs)
+        self.down = nn.ModuleList(Resize(members, a, b, kind=kind, up=False) for a, b in pairs)
         # On the finest map that is small enough, as in SAGAN.
         at = min(levels - 1, max(0, levels - 2))
         self.attends, self.attention = at, None if attention is None else attention(members, self.widths[at])
@@ -179,7 +181,7 @@ class Decoder(nn.Module):
         widths = widths_of(channels, levels)[::-1]
         extra = [0, *beside[:-1][::-1]] if beside else [0] * levels
         pairs = zip((n_in, *widths[:-1]), widths, extra, strict=True)
-        self.up = nn.ModuleList(_Resize(members, a + more, b, kind=kind, up=True) for a, b, more in pairs)
+        self.up = nn.ModuleList(Resize(members, a + more, b, kind=kind, up=True) for a, b, more in pairs)
         self.out = MemberConv2d(members, channels, n_out, zero=zero)
         # Before the map is doubled to the image's own size.
         self.attends = max(0, levels - 2)

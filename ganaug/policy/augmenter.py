@@ -61,6 +61,12 @@ class GanAugmenter:
     """imbalanced-learn's semantics; overrides the candidate's ratio where it is not None."""
     name: str = "gan"
 
+    def __post_init__(self) -> None:
+        if self.variant != "auto":
+            from ganaug import variants
+
+            variants.require_rows(self.variant)
+
     def fit_many(
         self,
         tables: Sequence[pa.Table],
@@ -122,6 +128,7 @@ class Policy(GanAugmenter):
         return replace(self, candidates=tuple(ways))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if len(self.candidates) < 2 or not self.candidates[0].is_none:
             raise ConfigError(
                 f"candidates must begin with Candidate(ratio=0) and hold another, however: {self.candidates=}"

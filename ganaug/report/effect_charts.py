@@ -1,8 +1,7 @@
-"""Charts of what was measured: every arm against nothing, rows per class, the training."""
+"""Charts of what was measured: every arm against nothing, rows per class."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from ganaug.report.theme import PALETTE, WIDE, axes, short, to_svg
 from ganaug.report.words import count, interval
 
-__all__ = ["class_chart", "forest_chart", "training_chart"]
+__all__ = ["bare", "class_chart", "forest_chart"]
 
 _INK, _MUTED, _FAINT, _HAIR = PALETTE["ink"], PALETTE["muted"], PALETTE["faint"], PALETTE["hair"]
 _REAL, _OURS, _WARM = PALETTE["real"], PALETTE["ours"], PALETTE["warm"]
@@ -50,7 +49,7 @@ def forest_chart(effect: Mapping[str, Any]) -> Markup | None:
     )
     ax.xaxis.set_major_locator(MaxNLocator(7))
     ax.grid(axis="x", color=_HAIR, linewidth=0.8)
-    _bare(ax)
+    bare(ax)
     told = "; ".join(f"{arm.get('label') or arm['name']} {interval(arm)}" for arm in reversed(arms))
     return to_svg(figure, "forest", f"Difference from nothing with 95 % intervals, by arm: {told}")
 
@@ -72,65 +71,12 @@ def class_chart(classes: Sequence[Mapping[str, Any]]) -> Markup:
     ax.set_xlim(0, 1.14 * max(1, *(c["real"] + c["synthetic"] for c in shown)))
     ax.xaxis.set_visible(False)
     ax.spines["bottom"].set_visible(False)
-    _bare(ax)
+    bare(ax)
     told = "; ".join(f"{c['label']}: {c['real']} real, {c['synthetic']} synthetic" for c in classes)
     return to_svg(figure, "classes", f"Rows of each class. {told}")
 
 
-def training_chart(history: Sequence[Mapping[str, Any]], restored: int | None) -> Markup | None:
-    """Draw the losses and the monitor's score, with the restored step marked; a score of 0 throughout says nothing."""
-    series = _series(history)
-    if "score" in series and not any(series["score"][1]):
-        del series["score"]
-    losses = {name: line for name, line in series.items() if name != "score"}
-    panels = ([("losses", losses)] if losses else []) + (
-        [("held-out score, lower is better", {"score": series["score"]})] if "score" in series else []
-    )
-    if not panels or not any(len(line[0]) > 1 for line in series.values()):
-        return None
-    figure, first = axes(WIDE, 2.1)
-    figure.delaxes(first)
-    for index, (title, lines) in enumerate(panels):
-        ax = figure.add_subplot(1, len(panels), index + 1)
-        for (name, (steps, values)), colour in zip(lines.items(), [_OURS, _WARM, _REAL, _MUTED] * 9, strict=False):
-            ax.plot(steps, values, color=colour, linewidth=1.5, label=short(name, 20))
-        if restored is not None:
-            ax.axvline(restored, color=_INK, linewidth=1, dashes=(3, 2), label=f"restored: step {restored:,}")
-        ax.set_title(title, loc="left", fontsize=9.5, color=_MUTED)
-        ax.set_xlabel("step")
-        ax.margins(y=0.12)
-        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        ax.yaxis.set_major_locator(MaxNLocator(5))
-        ax.grid(axis="y", color=_HAIR, linewidth=0.8)
-        _bare(ax)
-        handles = [line for line in ax.get_lines() if len(lines) > 1 or line.get_label() != "score"]
-        if handles:
-            ax.legend(
-                handles=handles, fontsize=8.5, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1,
-                ncols=3, columnspacing=1.2, labelcolor=_MUTED, handlelength=1.4,
-            )  # fmt: skip
-    last = max(line[0][-1] for line in series.values())
-    where = "" if restored is None else f"; the weights of step {restored} were kept"
-    return to_svg(figure, "training", f"Training curves over {last:g} steps: {', '.join(series)}{where}")
-
-
-def _series(history: Sequence[Mapping[str, Any]]) -> dict[str, tuple[list[float], list[float]]]:
-    """Collect name -> (steps, values) of what is a finite number in the entries; a list counts as its mean."""
-    series: dict[str, tuple[list[float], list[float]]] = {}
-    for entry in history:
-        for name, value in entry.items():
-            if isinstance(value, list | tuple) and value:
-                value = sum(value) / len(value)
-            if name == "step" or isinstance(value, bool) or not isinstance(value, int | float):
-                continue
-            if math.isfinite(value):
-                steps, values = series.setdefault(str(name), ([], []))
-                steps.append(entry["step"])
-                values.append(float(value))
-    return series
-
-
-def _bare(ax: Axes) -> None:
+def bare(ax: Axes) -> None:
     """Take the frame away where it says nothing."""
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="both", length=0)

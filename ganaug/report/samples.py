@@ -19,7 +19,7 @@ from ganaug.report.data_charts import column_chart
 from ganaug.report.theme import PALETTE, canvas, short
 from ganaug.schema import TableSchema
 
-__all__ = ["MAX_ROWS", "Picture", "column_panels", "sample_pictures", "thin"]
+__all__ = ["MAX_ROWS", "Picture", "alone", "column_panels", "sample_pictures", "thin"]
 
 MAX_ROWS = 20_000
 """Rows of either kind that the pictures are drawn from."""
@@ -76,7 +76,7 @@ def sample_pictures(
                     title=panel["name"],
                     told=f"{panel['name']}: real rows filled, synthetic rows in colour",
                     media_type="image/svg+xml",
-                    content=_alone(panel["chart"], panel["name"]),
+                    content=alone(panel["chart"], panel["name"]),
                 )
                 for panel in column_panels(real, made, schema, tables.column_rows(fidelity))
             ]
@@ -121,7 +121,7 @@ def thin(table: pa.Table, name: str) -> pa.Table:
     return table.take(np.sort(rows))
 
 
-def _alone(svg: str, title: str) -> bytes:
+def alone(svg: str, title: str) -> bytes:
     """Return an inline SVG as a file: under its title, of a size in pixels, in a font that is there, on white paper."""
     view = _VIEW.search(svg)
     assert view is not None, "`to_svg` says how large it is"

@@ -36,6 +36,11 @@ def readable(name: object) -> str:
     return METRIC_NAMES.get(text) or (text[:1].upper() + text[1:].replace("_", " "))
 
 
+def judges(effect: Mapping[str, Any]) -> str:
+    """Return what the learners of a check are: those that are scored by squared errors predict a number."""
+    return "regressor" if any(entry["metric"] == "r2" for entry in effect.get("metrics", ())) else "classifier"
+
+
 def arm_rows(effect: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return one row an arm: its score, its difference from nothing, and ours minus it."""
     against = {entry["name"]: entry for entry in effect.get("against", ())}
@@ -77,7 +82,7 @@ def metric_tables(effect: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
             for arm in _distinct(arm for arm, _ in cells)
         ]
-        name = "Mean over the classifiers" if learner == "mean" else readable(learner)
+        name = f"Mean over the {judges(effect)}s" if learner == "mean" else readable(learner)
         strength = strengths.get(learner)
         found.append(
             {

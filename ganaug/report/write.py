@@ -21,10 +21,11 @@ from ganaug.image_schema import ImageSchema
 from ganaug.metrics.space import MetricSpace
 from ganaug.report import tables
 from ganaug.report.data_charts import association_chart, distance_chart, projection_chart
-from ganaug.report.effect_charts import class_chart, forest_chart, training_chart
+from ganaug.report.effect_charts import class_chart, forest_chart
 from ganaug.report.images import image_part, image_subtitle
 from ganaug.report.samples import column_panels, thin
 from ganaug.report.theme import canvas
+from ganaug.report.training_charts import noticed, training_chart
 from ganaug.report.words import count, duration, interval, markdown, number, percent, verdict_of
 from ganaug.schema import Labelled, TableSchema
 
@@ -67,7 +68,7 @@ def write_report(
     real, synthetic
         The rows given and the rows added; at most 20,000 of either are drawn.
     history
-        The training: ``step``, losses and ``score``, an entry an observation.
+        The training: ``step``, losses, ``score`` and other figures, an entry an observation.
     provenance
         What made the rows; the restored step is its ``best_step``.
 
@@ -141,6 +142,7 @@ def _context(
         "verdict": verdict_of(effect),
         "tiles": _tiles(effect, classes, what),
         "effect": None if effect is None else {"interval_covers": "", "seed_deviation": None, **effect},
+        "judges": "classifier" if effect is None else tables.judges(effect),
         "folds": None if effect is None else _folds(effect),
         "arms": [] if effect is None else tables.arm_rows(effect),
         "metric_tables": [] if effect is None else tables.metric_tables(effect),
@@ -152,6 +154,7 @@ def _context(
         "charts": charts,
         "added": 0 if synthetic is None else len(synthetic),
         "best_step": best_step,
+        "noticed": noticed(document["history"]),
         "configuration": tables.facts(
             {k: v for k, v in summary.items() if k not in ("title", "decision", "classes", "warnings")}
         ),

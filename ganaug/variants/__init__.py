@@ -4,7 +4,8 @@ A variant is a module with a frozen ``Config``, ``ABOUT`` (for people), ``KEEPS_
 training rows), ``MODALITIES`` (what it makes: "tables", "images"), ``make_source``, ``stored_source`` and ``build``:
 see `Variant`. One whose settings depend on the size of the data or on the device offers ``settle(config, layout,
 device)`` too; one whose generators start from rows of the class, so that they draw without having learnt, says
-``STARTS_FROM_ROWS = True``; one that adds no rows and changes given ones instead says ``ADDS_ROWS = False``.
+``STARTS_FROM_ROWS = True``; one whose `Gan` has a ``transform`` says ``TRANSFORMS = True``, and one that adds no rows
+``ADDS_ROWS = False``, too.
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ from ganaug.gan import About, Gan, Source
 __all__ = [
     "DEFAULTS",
     "Variant",
+    "adds_rows",
     "config_from_json",
     "config_to_json",
     "get",
     "names",
+    "require_rows",
+    "require_values",
     "resolve",
     "settle",
     "untrained",
@@ -65,14 +69,32 @@ class Variant(Protocol):
         ...
 
 
-def names(modality: str | None = None) -> tuple[str, ...]:
-    """Return the names of all variants, or of those for "tables" or "images".
+def names(modality: str | None = None, *, adding: bool = False) -> tuple[str, ...]:
+    """Return the names of all variants, or of those for "tables" or "images", or (``adding``) that make new rows.
 
     >>> "anchored" in names("tables"), "anchored" in names("images")
     (True, False)
+    >>> "super_resolution" in names("images"), "super_resolution" in names("images", adding=True)
+    (True, False)
     """
     found = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(name for name in found if modality is None or modality in _module(name).MODALITIES)
+    found = [name for name in found if modality is None or modality in _module(name).MODALITIES]
+    return tuple(name for name in found if not adding or adds_rows(name))
+
+
+def adds_rows(name: str) -> bool:
+    """Say whether the variant called ``name`` makes new rows, and does not only change given ones."""
+    return getattr(_module(name), "ADDS_ROWS", True)
+
+
+def require_rows(variant: Any) -> None:
+    """Raise `ConfigError` where ``variant`` ("auto", a name or a ``Config``) makes no new rows."""
+    name, _ = _resolve(variant, None)
+    if not adds_rows(name):
+        raise ConfigError(
+            f"variant {name!r} adds no rows, it changes given ones: fit it with ganaug.fit(data, variant={name!r}) "
+            "and call the .transform(data) of what that returns"
+        )
 
 
 def _module(name: str) -> Variant:
@@ -119,6 +141,19 @@ def _resolve(variant: Any, modality: str | None) -> tuple[str, Any]:
     raise ConfigError(
         f"variant must be 'auto', one of {', '.join(names())}, or a variant's Config, however: {variant!r}"
     )
+
+
+def require_values(name: str) -> None:
+    """Raise `ConfigError` unless the variant ``name`` draws rows by the value of a numeric target.
+
+    Such a variant's module says ``TAKES_VALUES = True``: it builds its networks with ``layout.valued``, and its source
+    takes scores ``(M, B)`` where those of others take class codes.
+    """
+    takers = [n for n in names() if getattr(get(n), "TAKES_VALUES", False)]
+    if name not in takers:
+        raise ConfigError(
+            f"variant {name!r} draws rows by class only; with task='regression' use: auto, {', '.join(takers)}"
+        )
 
 
 def untrained(variant: Any, modality: str) -> Any:

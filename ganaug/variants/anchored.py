@@ -18,10 +18,12 @@ from torch import Tensor, nn
 
 from ganaug import losses, penalties
 from ganaug.data.rows import TableMember
+from ganaug.data.value_rows import ValuedMember
 from ganaug.encode import Layout
 from ganaug.gan import About, Adam, Draw, Emitted, Gan, Penalty, Phase, Stage, Tensors
 from ganaug.nets import ConditionalMLP, OneHot, ProjectionCritic, initialise
 from ganaug.sources import AnchorSource, anchor_arrays
+from ganaug.value_sources import ValueAnchorSource, value_anchor_arrays
 
 __all__ = ["ABOUT", "KEEPS_ROWS", "MODALITIES", "STARTS_FROM_ROWS", "Config", "build", "make_source", "stored_source"]
 
@@ -34,6 +36,8 @@ KEEPS_ROWS = True
 """The artefact holds encoded training rows."""
 MODALITIES = ("tables",)
 STARTS_FROM_ROWS = True
+TAKES_VALUES = True
+"""Rows can be asked for by a numeric target."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,8 @@ class Config:
     learning_rate: float = 1e-3
     """Of both networks."""
     contrast: float = 15.0
-    """Weight of real rows shown under a wrong class, which the discriminator must tell from rows of that class."""
+    """Weight of real rows shown under a wrong class, which the discriminator must tell from rows of that class;
+    not used with a numeric target."""
     scarce: int = 50
     """Rows of a class up to which ``contrast`` counts in full; beyond, it falls as ``scarce / rows``."""
     gamma: float = 1.0
@@ -86,9 +91,17 @@ def _view(layout: Layout) -> OneHot:
 
 def make_source(
     config: Config, layout: Layout, members: Sequence[TableMember], *, n_classes: int, seeds: Sequence[int]
-) -> AnchorSource:
+) -> AnchorSource | ValueAnchorSource:
     """Choose the anchors of every member among its rows."""
     view = _view(layout)
+    kept = {"neighbours": config.neighbours, "max_anchors": config.max_anchors}
+    if layout.valued:
+        chosen = [
+            value_anchor_arrays(member, _space(view, member), seed=seed, **kept)
+            for member, seed in zip(members, seeds, strict=True)
+            if isinstance(member, ValuedMember)
+        ]
+        return ValueAnchorSource.pack(chosen, noise=config.noise)
     arrays = [
         anchor_arrays(
             member.continuous,
@@ -97,17 +110,18 @@ def make_source(
             member.labels,
             _space(view, member),
             n_classes=n_classes,
-            neighbours=config.neighbours,
-            max_anchors=config.max_anchors,
             seed=seed,
+            **kept,
         )
         for member, seed in zip(members, seeds, strict=True)
     ]
     return AnchorSource.pack(arrays, noise=config.noise)
 
 
-def stored_source(config: Config, layout: Layout, arrays: Mapping[str, np.ndarray]) -> AnchorSource:
-    """Rebuild the source of one member from what `AnchorSource.arrays` returned."""
+def stored_source(config: Config, layout: Layout, arrays: Mapping[str, np.ndarray]) -> AnchorSource | ValueAnchorSource:
+    """Rebuild the source of one member from what its ``arrays`` returned."""
+    if layout.valued:
+        return ValueAnchorSource.pack([dict(arrays)], noise=config.noise)
     return AnchorSource.pack([dict(arrays)], noise=config.noise)
 
 
@@ -130,6 +144,8 @@ class _Generator(nn.Module):
             width=config.width,
             depth=config.depth,
             zero_head=True,
+            valued=layout.valued,
+            factors=layout.factors,
         )
 
     def forward(self, inputs: Tensors, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -165,6 +181,10 @@ def _generate(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Tensor:
 def _emit(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Emitted:
     continuous, from_b, _ = networks["generator"](inputs, y)
     return Emitted(continuous, torch.where(from_b > 0, inputs["b_codes"], inputs["a_codes"]))
+
+
+def _logits(networks: nn.ModuleDict, x: Tensor, y: Tensor) -> Tensor:
+    return networks["discriminator"](x, y)
 
 
 def _discriminator_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
@@ -210,21 +230,47 @@ def _r2(networks: nn.ModuleDict, draw: Draw) -> Tensor:
     return penalties.squared_gradient(lambda x: networks["discriminator"](x, draw.y), draw.cache["fake"])
 
 
-def build(config: Config, layout: Layout, source: AnchorSource, *, n_classes: int, seeds: Sequence[int]) -> Gan:
+def _contrasts(config: Config, source: AnchorSource | ValueAnchorSource) -> tuple[Penalty, ...]:
+    """Return the contrast between classes; none between the values of a numeric target.
+
+    Values change smoothly and noisily with the features: with real rows of other values shown as fake ones (at weight
+    15) the rows for a value became too typical of it. On halves of the diabetes table, a forest fitted on the one half
+    explains .45 of the target's variance in the other half, .45 in rows generated from that without the contrast, and
+    .73 with it.
+    """
+    if isinstance(source, ValueAnchorSource):
+        return ()
+    share = (config.scarce / source.size.clamp(min=1)).clamp(max=1)
+    return (Penalty(name="contrast", term=partial(_contrast, share=share), weight=config.contrast),)
+
+
+def build(
+    config: Config,
+    layout: Layout,
+    source: AnchorSource | ValueAnchorSource,
+    *,
+    n_classes: int,
+    seeds: Sequence[int],
+) -> Gan:
     """Compose the GAN of ``len(seeds)`` members."""
     members = len(seeds)
     networks = nn.ModuleDict(
         {
             "generator": _Generator(config, layout, members=members, n_classes=n_classes),
             "discriminator": ProjectionCritic(
-                members, _view(layout).n_dims, n_classes=n_classes, width=config.width, depth=config.depth
+                members,
+                _view(layout).n_dims,
+                n_classes=n_classes,
+                width=config.width,
+                depth=config.depth,
+                valued=layout.valued,
+                factors=layout.factors,
             ),
         }
     )
     for name, network in networks.items():
         initialise(network, seeds, name)
     adam = Adam(learning_rate=config.learning_rate)
-    contrast = partial(_contrast, share=(config.scarce / source.size.clamp(min=1)).clamp(max=1))
     lazy = {"weight": config.gamma, "interval": config.penalty_interval}
     return Gan(
         networks=networks,
@@ -236,7 +282,7 @@ def build(config: Config, layout: Layout, source: AnchorSource, *, n_classes: in
                 loss=_discriminator_loss,
                 optimiser=adam,
                 penalties=(
-                    Penalty(name="contrast", term=contrast, weight=config.contrast),
+                    *_contrasts(config, source),
                     Penalty(name="r1", term=_r1, **lazy),
                     Penalty(name="r2", term=_r2, **lazy),
                 ),
@@ -248,4 +294,5 @@ def build(config: Config, layout: Layout, source: AnchorSource, *, n_classes: in
         generate=_generate,
         emit=_emit,
         half_life=config.half_life,
+        critic=_logits,
     )

@@ -217,7 +217,7 @@ def main(
     """Measure image generators and cheap alternatives, and print what came out, as Markdown."""
     if threads:
         torch.set_num_threads(threads)
-    names = [v.strip() for v in variant.split(",")] if variant else variants.names("images")
+    names = [v.strip() for v in variant.split(",")] if variant else variants.names("images", adding=True)
     configs = {name: variants.resolve(name, "images")[1] for name in names}
     if quick:
         configs, draws = {name: replace(config, steps=QUICK_STEPS) for name, config in configs.items()}, 1

@@ -74,7 +74,7 @@ IMAGE_ARMS: tuple[str, ...] = (
     "random_oversampling",
     FLIPS_CROPS_SHIFTS,
     "smote",
-    *variants.names("images"),
+    *variants.names("images", adding=True),
     POLICY,
 )
 
@@ -151,10 +151,10 @@ def make_image_lineup(*, quick: bool, arms: Sequence[str] = IMAGE_ARMS, transfor
     every: dict[str, Any] = {
         name: make_arm(name, transforms=transforms)
         for name in IMAGE_ARMS
-        if name not in (*variants.names("images"), POLICY)
+        if name not in (*variants.names("images", adding=True), POLICY)
     }
     labels = {}
-    for name in variants.names("images"):
+    for name in variants.names("images", adding=True):
         config = variants.resolve(name, "images")[1]
         config = replace(config, steps=QUICK_STEPS) if quick else config
         every[name] = GanAugmenter(variant=config, candidates=(Candidate(ratio=1.0),), name=name)

@@ -100,7 +100,9 @@ def run(pairs: Sequence[Pair], *, workers: int, threads: int, limit: float, unti
 def collect(pairs: Sequence[Pair], out: Path) -> tuple[pd.DataFrame, dict[tuple[str, str], Any]]:
     """Read what is finished, and write it to one file."""
     about = {(pair.set, pair.variant): found for pair in pairs if (found := pair.finished) is not None}
-    frames = [folder.read(out, pair.name).to_pandas() for pair in pairs if (pair.set, pair.variant) in about]
+    tables = [folder.read(out, pair.name) for pair in pairs if (pair.set, pair.variant) in about]
+    # Trainings that came to nothing have no figures, nor have variants that add no rows.
+    frames = [table.to_pandas() for table in tables if len(table)] or [tables[0].to_pandas()]
     records = pd.concat(frames, ignore_index=True).rename(columns={"table": "set"})
     told = pd.DataFrame([{k: one.get(k) for k in ("set", "variant", "seconds", "peak_mib")} for one in about.values()])
     records.merge(told, on=["set", "variant"]).to_parquet(out / "variants.parquet", index=False)

@@ -38,9 +38,10 @@ HEAD = (
     "of a small convolutional classifier, of tables on normal scores and one-hot categories. The Inception score "
     "(Salimans et al. 2016, arXiv 1606.03498) and `labels`, the share in which the class asked for is seen, are those "
     "of a classifier fitted on the real rows that judge: that same one for images, a gradient boosting for tables. "
-    "`copies`: as near to a row shown as the nearest 5 % of these are to each other. `s`: processor time of the training; `MiB`: "
-    "peak of the process, Python and torch included. In brackets the same variant before its first step. Reached: "
-    "labels and coverage are higher than there, and copies lower, or no more than chance above those of the real rows. "
+    "`copies`: as near to a row shown as the nearest 5 % of these are to each other. `s`: processor time of the "
+    "training; `MiB`: peak of the process, Python and torch included. In brackets the same variant before its first "
+    "step. Reached: labels and coverage are higher than there, and copies lower, or no more than chance above those of "
+    "the real rows. "
     "Bold: the best (of density the nearest to the real rows')."
 )
 

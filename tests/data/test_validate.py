@@ -244,3 +244,13 @@ def test_identifiers_that_make_no_sense() -> None:
     refuses(FRAME, "the target 'ill' cannot be an identifier too", target="ill", id_columns=["ill"])
     refuses(FRAME, r"all features are identifiers, \['age', 'income'\]", target="ill", id_columns=["age", "income"])
     refuses(FRAME.assign(b=True), "column 'b' is boolean and cannot name a row", id_columns=["b"])
+
+
+def test_many_whole_numbers_may_be_a_quantity() -> None:
+    frame = pd.DataFrame({"x": range(300), "y": [i % 60 for i in range(300)]})
+    with pytest.warns(DataWarning, match="60 different numbers in 300 rows.*task='regression'"):
+        read_table(frame, target="y", id_columns=[])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataWarning)
+        read_table(frame.assign(y=frame["y"] % 20), target="y", id_columns=[])
+        read_table(frame, target="y", id_columns=[], task="regression")

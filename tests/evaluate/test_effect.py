@@ -367,7 +367,7 @@ def test_splitters_get_groups():
         ({"cv": [(np.arange(50), np.arange(110, 130))]}, DataError, "outside of 0..119"),
         ({"depth": "deep"}, ConfigError, "quick, thorough"),
         ({"time_budget": 0}, ConfigError, "time_budget must be above 0"),
-        ({"augmenter": "ctgan"}, ConfigError, "unknown augmenter 'ctgan'; known are: policy"),
+        ({"augmenter": "gan2"}, ConfigError, "unknown augmenter 'gan2'; known are: policy"),
         ({"augmenter": SMOTE}, TypeError, "not a class"),
         ({"augmenter": 3}, TypeError, "an augmenter must be"),
         ({"arms": "smote"}, ConfigError, "write \\['smote'\\]"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import logging
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,28 @@ def test_samples_of_images_are_contact_sheets(shown: dict[str, dict[str, Any]]) 
     page.show_samples(data.table, data.table.filter(pa.array(y == 3)), data.schema)
     text = shown["samples"]["markdown"]
     assert text.startswith("### 3\n\n![") and text.count("data:image/png;base64,") == 1
+
+
+def test_the_training_is_shown_with_its_curves_its_last_pictures_and_what_was_noticed(
+    shown: dict[str, dict[str, Any]],
+) -> None:
+    found = {"kind": "collapse", "of": "3", "text": "mode collapse: class '3' ...; take fewer steps"}
+    history: list[dict[str, Any]] = [
+        {"step": step, "critic": 1.0, "accuracy real": 0.5, "variety": [0.5, None]} for step in (0, 50, 100)
+    ]
+    history[1]["noticed"] = [found]
+    page.show_training(history, best_step=50, pictures={"000100.png": b"last", "000050.png": b"first"})
+    text = shown["training"]["markdown"]
+    assert text.startswith(
+        "- ⚠️ mode collapse: class '3' ...; take fewer steps\n\n![How the training went](data:image/svg"
+    )
+    assert text.endswith("(data:image/png;base64,bGFzdA==)") and "at step 100" in text
+    assert shown["training"]["description"].endswith("100 steps; the weights of step 50 were kept")
+    chart = base64.b64decode(text.split("svg+xml;base64,")[1].split(")")[0]).decode()
+    assert "50 % is guessing" in chart and "restored: step 50" in chart
+    shown.clear()
+    page.show_training(history[:1])
+    assert not shown, "a generator that was not trained has no curve"
 
 
 def test_the_table_has_one_rounded_row_an_arm() -> None:

@@ -20,7 +20,7 @@ def ask(**options: object) -> AugmentRequest:
 
 def test_the_variants_of_the_form_are_those_of_the_library() -> None:
     field = AugmentRequest.model_fields["variant"]
-    assert set(get_args(field.annotation)) == {"auto", *variants.names()}
+    assert set(get_args(field.annotation)) == {"auto", *variants.names(adding=True)}
 
 
 def test_the_page_gets_a_form_with_a_sentence_and_a_place_for_every_field() -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from ganaug import fitting, seeding, trainer, variants
+from ganaug.gan import Draw
 from ganaug.synthesizer import Synthesizer
 from tests.family import ADDING, PAIRS, data_for, digests, fit, fitted, parts
 
@@ -94,12 +95,17 @@ def test_the_critic_judges_every_row(name: str, modality: str) -> None:
     gan, rows = parts(name, modality, seeds=(0, 1))
     if gan.critic is None:
         return
-    real, y = rows.draw(6, seeding.torch_rng(0, "real"))
+    rng = seeding.torch_rng(0, "real")
+    n = 3 * gan.group
+    real, y = rows.draw(2 * n, rng)
     with torch.no_grad():
+        if gan.judged is not None:
+            draw = Draw(real=real, y=y, inputs=gan.source.draw(y, rng), rng=rng)
+            real, _ = gan.judged(draw, gan.generate(gan.networks, draw.inputs, y))
         whole = gan.critic(gan.networks, real, y)
-        half = gan.critic(gan.networks, real[:, :3], y[:, :3])
-    assert whole.shape == (2, 6) and torch.isfinite(whole).all()
-    torch.testing.assert_close(whole[:, :3], half, rtol=1e-4, atol=1e-5)  # no row is judged by its neighbours
+        half = gan.critic(gan.networks, real[:, :n], y[:, :n])
+    assert whole.shape == (2, 2 * n) and torch.isfinite(whole).all()
+    torch.testing.assert_close(whole[:, :n], half, rtol=1e-4, atol=1e-5)  # nor by rows of another group
 
 
 @every_adding

@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganaug import fitting, variants
+from ganaug import fitting
 from ganaug.data.image_rows import ImageRows
 from ganaug.gan import Draw, Gan
 from tests import family
 from tests.digits import digits, image_data
 from tests.family import parts, tiny
 
-NAMES = variants.names("images")
+NAMES = family.adding("images")
 RELATIVISTIC = ("anchored_image", "r3gan")
 FEATURED = (*RELATIVISTIC, "dcgan")
 """Penalties, presets and precision are those of networks that all share: with R1 and R2, and, from noise, R1 alone."""
@@ -148,7 +148,7 @@ def test_members_trained_side_by_side_do_not_see_each_other(name: str) -> None:
 
 @pytest.mark.parametrize("name", family.adding("images"))
 def test_members_of_the_same_images_draw_others(name: str) -> None:
-    data, config = family.data_for("images"), tiny(name, steps=2)
+    data, config = family.data_for("images"), tiny(name)
     pair = fitting.fit_many([data.table] * 2, data.schema, variant=config, seeds=[0, 1], device="cpu")
     first, second = (s.sample_table(np.array([0, 1, 2]), seed=0) for s in pair)
     assert not first.equals(second)

@@ -14,24 +14,25 @@ from ganaug import fitting, variants
 from ganaug.data import read_table
 from ganaug.errors import ConfigError
 from ganaug.gan import Draw
+from ganaug.noise_game import NoiseConfig
 from ganaug.trainer import train
 from ganaug.variants import anchored, wgan_gp
 from tests.family import CENTRES, adding, mixture, parts
 
 NAMES = adding("tables")
-AT_DEFAULTS = ("anchored", "wgan_gp")
-"""Of the others, which differ by their objective, fewer and smaller steps must do."""
 
 
-def config_for(name: str, **small: int) -> Any:
-    """Return a variant's defaults, or, of most, a training that takes a few seconds."""
+def quicker(name: str, **small: int) -> Any:
+    """Return a variant's defaults, or, of those that differ by their objective alone, a training of a few seconds."""
     config = variants.get(name).Config()
-    return config if name in AT_DEFAULTS else replace(config, **small)
+    return replace(config, **small) if isinstance(config, NoiseConfig) else config
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_right_component_is_hit(name: str) -> None:
-    read, config = read_table(mixture(), target="label"), config_for(name, steps=800, batch=96)
+    read = read_table(mixture(), target="label")
+    # A Wasserstein critic needs all its steps and rows until the generator's spread is that of the data.
+    config = name if name in ("wgan", "wgan_gp") else quicker(name, steps=800, batch=96)
     rows = fitting.fit(read.table, read.schema, variant=config, seed=0).sample(
         conditions=dict.fromkeys(CENTRES, 1000), random_state=0
     )
@@ -108,7 +109,7 @@ def test_rows_keep_the_dependence_between_columns_that_training_teaches(name: st
     x = rng.normal(size=600)
     frame = pd.DataFrame({"x": x, "y": -x + rng.normal(size=600) * 0.2, "label": np.where(x > 0.8, "a", "b")})
     read = read_table(frame, target="label")
-    config = config_for(name, steps=300, batch=96)
+    config = quicker(name, steps=300, batch=96)
     rows = fitting.fit(read.table, read.schema, variant=config, seed=0).sample(2000, random_state=0)
     assert rows["x"].corr(rows["y"]) < -0.9
 

@@ -1,0 +1,120 @@
+"""Gradients at several scales: MSG-GAN (Karnewar & Wang 2019, arXiv 1903.06048).
+
+The generator makes an image at every size that it passes, the discriminator sees all of them, each joined to its maps
+of that size, and so the coarse layers are taught directly. Real images are shown with their means of 2 x 2 pixels, of
+4 x 4, and so on. Only the largest image is handed out.
+
+NOTE[DIFF]: the relativistic pairing loss with lazy R1 and R2, and no deviation within the batch, which ties its images
+to each other; the class is a projection; bounded images (tanh).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganaug.encode import ImageLayout
+from ganaug.gan import About, Adam, Draw, EmittedImages, Gan, Tensors
+from ganaug.image_game import (
+    GameConfig,
+    adversarial_phases,
+    lazy_gradients,
+    play,
+    precision_for,
+    preset_for,
+    settle,
+)
+from ganaug.image_sources import LatentSource
+from ganaug.nets.pyramid import MultiscaleCritic, MultiscaleGenerator, Scales
+
+__all__ = ["ABOUT", "KEEPS_ROWS", "MODALITIES", "Config", "build", "make_source", "settle", "stored_source"]
+
+ABOUT = About(
+    summary="Makes an image at every size, all of which the discriminator sees.",
+    source="Karnewar & Wang 2019, arXiv 1903.06048",
+    when="Images of 32 pixels and more, where a training has to be stable without the schedule of a growing one.",
+)
+KEEPS_ROWS = False
+"""The artefact holds no training image."""
+MODALITIES = ("images",)
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(GameConfig):
+    """Settings of the GAN of several scales."""
+
+    steps: int = 800
+    """Training steps, at least 0."""
+    noise: int = 64
+    """Dimensions of the noise."""
+    embedding: int = 32
+    """Dimensions of the class beside the noise."""
+    final_share: float = 0.1
+    """Share of the learning rate that is left at the last step."""
+    hole: float = 0.25
+    """Side of the hole cut into what the discriminator sees, as a share of the image."""
+    half_life: float = 100.0
+    """Half-life of the averaged weights, in steps."""
+
+
+def make_source(
+    config: Config, layout: ImageLayout, members: Sequence[Any], *, n_classes: int, seeds: Sequence[int]
+) -> LatentSource:
+    """Return the noise that every member starts from."""
+    return LatentSource(config.noise)
+
+
+def stored_source(config: Config, layout: ImageLayout, arrays: Mapping[str, np.ndarray]) -> LatentSource:
+    """Return the source of a loaded member; there is nothing to rebuild."""
+    return LatentSource(config.noise)
+
+
+def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classes: int, seeds: Sequence[int]) -> Gan:
+    """Compose the GAN of ``len(seeds)`` members."""
+    members, size = len(seeds), (layout.channels, layout.height, layout.width)
+    shape: dict[str, Any] = {"n_classes": n_classes, "channels": config.channels}
+    shape |= {"kind": preset_for(config.preset, layout, CPU), "precision": precision_for(config.precision, CPU)}
+    noise = {"noise": config.noise, "embedding": config.embedding}
+    generator = MultiscaleGenerator(members, size, normalised=True, **noise, **shape)
+    critic = MultiscaleCritic(members, size, **shape)
+    phases = adversarial_phases(
+        adam=Adam(learning_rate=config.learning_rate, betas=(0.0, 0.9), final_share=config.final_share),
+        penalties=lazy_gradients(weight=config.gamma, interval=config.penalty_interval),
+        judged=_at_all_scales,
+    )
+    gan = play(config, generator, critic, source, phases, steps=config.steps, seeds=seeds)
+    gan.generate, gan.emit, gan.critic = _generate, _emit, _judge
+    return gan
+
+
+def _at_all_scales(draw: Draw, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Return real images at all scales beside the generated ones, which are so already."""
+    return _stacked(draw.real), fake
+
+
+def _stacked(x: Tensor) -> Tensor:
+    scales = Scales.of(*x.shape[3:])
+    return scales.stack(scales.pyramid(x))
+
+
+def _generate(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Tensor:
+    """Return the images of the largest scale ``(M, B, C, H, W)``."""
+    generator: Any = networks["generator"]
+    scales = generator.scales
+    return scales.full(generator.images(inputs, y, range(scales.levels, scales.levels + 1))[0], scales.levels)
+
+
+def _emit(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> EmittedImages:
+    return EmittedImages(_generate(networks, inputs, y))
+
+
+def _judge(networks: nn.ModuleDict, x: Tensor, y: Tensor) -> Tensor:
+    """Judge images ``(M, B, C, H, W)``; the smaller ones are their means, of generated ones too."""
+    return networks["discriminator"](_stacked(x), y)
