@@ -90,7 +90,7 @@ def build(config: Config, layout: Layout | ImageLayout, source: Any, *, n_classe
         source=source,
         phases=_phases(settled, game),
         stages=(Stage(steps=settled.steps, batch=settled.batch),),
-        averaged=("decoder",),
+        averaged=("generator",),
         generate=game.decode,
         emit=game.emit,
         critic=game.score,
@@ -181,7 +181,7 @@ def _phases(config: Config, game: _Game) -> tuple[Phase, ...]:
             after=game.after,
         ),
         Phase(name="encoder", moves=("encoder",), loss=encoder_loss, optimiser=adam),
-        Phase(name="decoder", moves=("decoder",), loss=decoder_loss, optimiser=adam),
+        Phase(name="decoder", moves=("generator",), loss=decoder_loss, optimiser=adam),
     )
 
 
@@ -203,18 +203,10 @@ def _images(config: Config, layout: ImageLayout, *, members: int, n_classes: int
     return nn.ModuleDict(
         {
             "encoder": ImagePosterior(members, size, **shape),
-            "decoder": ConvGenerator(members, size, **shape),
+            "generator": ConvGenerator(members, size, **shape),
             "discriminator": ImageDiscriminator(critic, **options),
         }
     )
-
-
-def _decode_image(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Tensor:
-    return networks["decoder"](inputs, y)
-
-
-def _emit_image(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Any:
-    return image_game.EmittedImages(networks["decoder"](inputs, y))
 
 
 def _show_image(networks: nn.ModuleDict, x: Tensor, u: Tensor) -> Tensor:
@@ -238,8 +230,8 @@ def _adapt(networks: nn.ModuleDict, parts: Sequence[Draw]) -> None:
 
 
 _IMAGES = _Game(
-    decode=_decode_image,
-    emit=_emit_image,
+    decode=image_game.generate,
+    emit=image_game.emit,
     show=_show_image,
     features=_image_features,
     score=_image_score,
@@ -258,7 +250,7 @@ def _tables(config: Config, layout: Layout, *, members: int, n_classes: int) -> 
     return nn.ModuleDict(
         {
             "encoder": RowPosterior(members, view.n_dims, noise=config.noise, **shape),
-            "decoder": RowGenerator(members, view, noise=config.noise, **codes, **shape),
+            "generator": RowGenerator(members, view, noise=config.noise, **codes, **shape),
             "discriminator": ProjectionCritic(members, view.n_dims + n_classes, **shape),
             "judge": Classifier(members, view.n_dims, n_classes=n_classes, width=config.width, depth=1),
         }
@@ -266,14 +258,14 @@ def _tables(config: Config, layout: Layout, *, members: int, n_classes: int) -> 
 
 
 def _decode_row(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Tensor:
-    decoder: Any = networks["decoder"]
-    return decoder.relaxed(inputs["z"], inputs["v"], y)
+    generator: Any = networks["generator"]
+    return generator.relaxed(inputs["z"], inputs["v"], y)
 
 
 def _emit_row(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Emitted:
-    decoder: Any = networks["decoder"]
-    continuous, scores = decoder(inputs["z"], inputs["v"], y)
-    return Emitted(continuous, decoder.codes(scores), inputs["v"][..., decoder.n_hot :])
+    generator: Any = networks["generator"]
+    continuous, scores = generator(inputs["z"], inputs["v"], y)
+    return Emitted(continuous, generator.codes(scores), inputs["v"][..., generator.n_hot :])
 
 
 def _judged(networks: nn.ModuleDict, x: Tensor) -> Tensor:

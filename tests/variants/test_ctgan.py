@@ -122,7 +122,8 @@ def test_the_critics_loss_and_slope_by_hand() -> None:
     critic: Any = networks["critic"]
     for parameter in critic.parameters():  # one linear unit, as residual layers of weight 0 add nothing
         parameter.data.zero_()
-    n_row, n_classes = networks["generator"].n_shown, 3  # type: ignore[union-attr]
+    generator: Any = networks["generator"]
+    n_row, n_classes = generator.n_shown, 3
     critic.trunk.first.weight.data[0, 0, 0] = 3.0  # the first number of the first row
     critic.trunk.first.weight.data[0, n_row + n_classes, 0] = 4.0  # and that of the second
     critic.trunk.first.bias.data[:] = 1e3  # where the unit is linear
