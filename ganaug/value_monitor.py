@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ganaug import seeding
 from ganaug.gan import Gan
 from ganaug.monitor import FULL_WEIGHT, energy_distance
+from ganaug.watching import Seen
 
 __all__ = ["ValueMonitor"]
 
@@ -37,9 +38,13 @@ class ValueMonitor:
         self._seed = seed
         self._n = n_generated
 
-    @torch.no_grad()
     def __call__(self, gan: Gan, networks: nn.ModuleDict) -> Tensor:
         """Return the score of every member ``(M,)``."""
+        return self.look(gan, networks).score
+
+    @torch.no_grad()
+    def look(self, gan: Gan, networks: nn.ModuleDict) -> Seen:
+        """Return the scores; a range has no figures of its own."""
         members, n_ranges = len(self._held_out), len(self._held_out[0])
         device = self._held_out[0][0].device
         totals, weights = torch.zeros(members, device=device), torch.zeros(members, device=device)
@@ -54,7 +59,7 @@ class ValueMonitor:
                     weight = min(n, FULL_WEIGHT)
                     totals[m] += weight * energy_distance(ranges[k], fake[m])
                     weights[m] += weight
-        return totals / weights.clamp(min=1)
+        return Seen(score=totals / weights.clamp(min=1))
 
     def _repeated(self, scores: Tensor) -> Tensor:
         """Return as many scores as are generated; 0 for a member without any, whose rows are not looked at."""

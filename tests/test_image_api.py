@@ -289,7 +289,7 @@ def test_measure_effect_refuses_what_augment_refuses(folder: Path) -> None:
     for data, options, message in (
         (TABLE, {"images": {"transforms": ("flip",)}}, "transforms is for images"),
         (TABLE, {"augmenter": "r3gan"}, "'r3gan' makes images"),
-        ((X, Y), {"augmenter": "wgan_gp"}, "'wgan_gp' makes tables"),
+        ((X, Y), {"augmenter": "ctgan"}, "'ctgan' makes tables"),
         (str(folder), {"groups": "patient"}, "one value an image"),
     ):
         with pytest.raises(ValueError, match=message):

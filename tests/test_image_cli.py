@@ -202,7 +202,7 @@ def test_check_for_real(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
         ("augment {images} -o {out} --split test", "'{images}' has no folders of splits such as 'train' and 'test'"),
         ("inspect {images} --split test", "has no folders of splits"),
         ("augment {images} -o {out} --transforms turn", "transforms must be of shift, crop, flip, however: turn"),
-        ("augment {images} -o {out} --variant wgan_gp", "'wgan_gp' makes tables, and the data are images"),
+        ("augment {images} -o {out} --variant ctgan", "'ctgan' makes tables, and the data are images"),
         ("augment {csv} -t b -o {out} --variant r3gan", "'r3gan' makes images, and the data are tables"),
         ("augment {csv} -t b -o {out} --image-size 8x8", "size is for images, and these data are a table"),
         ("augment {csv} -t b -o {out} --transforms flip", "transforms is for images, and these data are a table"),

@@ -148,7 +148,7 @@ def test_measure_effect_judges_it_on_images_and_refuses_what_it_would_read_as_a_
         ({"image_shape": (8, 9)}, FLAT, ConfigError, r"as many pixels as X has columns.*\(8, 9\) and 64 columns"),
         ({"image_shape": (64,)}, FLAT, ConfigError, r"image_shape must be \(h, w\)"),
         ({"image_shape": (8, 8)}, sparse.csr_matrix(FLAT), DataError, r"X is sparse; pass X\.toarray\(\)"),
-        ({"variant": "wgan_gp"}, GRAY, ConfigError, "'wgan_gp' makes tables, and the data are images"),
+        ({"variant": "ctgan"}, GRAY, ConfigError, "'ctgan' makes tables, and the data are images"),
         ({"variant": "r3gan"}, FLAT, ConfigError, "'r3gan' makes images, and the data are tables"),
         ({"id_columns": ["x0"]}, GRAY, DataError, "images have no identifier columns"),
         ({}, GRAY[:, :4, :4], DataError, "have 4 x 4 pixels, fewer than 8"),

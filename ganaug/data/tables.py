@@ -118,13 +118,13 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas(ignore_metadata=True)
 
 
-def open_table(data: Any) -> tuple[pa.Table, dict[str, Any], Any]:
+def open_table(data: Any) -> tuple[pa.Table, dict[str, Any], str | None]:
     """Return rows that are to be changed and not learnt from, as `read_table` takes them, however few.
 
     The second item is the form of their container (see `ganaug.containers`), the third the column of ``y`` in (X, y).
     """
-    table, form, _, _, name = _unpack(data, None)
-    return table, form, name
+    table, form, _, _, names = _unpack(data, None)
+    return table, form, names[0] if names else None
 
 
 _Container = Literal["pandas", "arrow", "xy"]

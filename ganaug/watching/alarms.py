@@ -21,6 +21,9 @@ COLLAPSED = 0.1
 """A class whose generated rows differ by less than this share of what real ones differ by has collapsed."""
 VARIED = 0.3
 """A class must have reached this share before, for its collapse to be a fall and no slow start."""
+SHORT = 50
+"""Steps of a training below which no fall is told from a start: the first rows of a generator are noise, which varies,
+and the next ones may not yet."""
 PERSISTENT = 2
 """Observations in a row in which a class must have collapsed before the training goes back."""
 DIVERGED = 1000.0
@@ -128,7 +131,7 @@ def _collapsed(line: list[dict[str, Any]], class_names: Sequence[str], steps: in
         if share is None or share >= COLLAPSED:
             continue
         before = [e["variety"][m][c] for e in line if "variety" in e]
-        fell = max(v for v in before if v is not None) >= VARIED
+        fell = steps >= SHORT and max(v for v in before if v is not None) >= VARIED
         lasts = len(before) >= PERSISTENT and all(v is not None and v < COLLAPSED for v in before[-PERSISTENT:])
         name = class_names[c] if c < len(class_names) else str(c)
         if fell or 2 * entry["step"] >= steps:

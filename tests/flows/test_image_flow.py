@@ -97,7 +97,7 @@ def test_a_check_of_images_names_the_state_and_fills_the_table(images: Path, mon
 @pytest.mark.parametrize(
     ("options", "name", "message"),
     [
-        ({"variant": "wgan_gp"}, "Bad option", "'wgan_gp' makes tables, and the data are images"),
+        ({"variant": "ctgan"}, "Bad option", "'ctgan' makes tables, and the data are images"),
         ({"split": "test"}, "Bad data", "has no folders of splits"),
         ({"groups": "patient"}, "Bad data", "one value an image"),
         ({}, "Bad data", "'two/broken.png' (it is no image"),

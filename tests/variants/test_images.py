@@ -175,7 +175,7 @@ def test_a_class_of_one_image_is_drawn(name: str) -> None:
     assert len(pixels(synthesizer, [2] * 10)) == 10
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "cyclegan"])  # which needs two classes, and says so
 def test_images_without_labels_are_one_class(name: str) -> None:
     synthesizer = fit(name, "images", data=image_data(digits(COUNTS)[0], None), seed=0, steps=4)
     assert len(pixels(synthesizer, [0] * 5)) == 5

@@ -75,6 +75,13 @@ def test_a_class_that_fell_is_doubtful_at_once_and_collapsed_when_that_lasts() -
     assert look(varied(0.2, 0.4, 0.6, 0.08, 0.12)) == [], "it has recovered by itself"
 
 
+def test_a_training_of_a_few_steps_is_not_taken_back() -> None:
+    (alarm,) = look(varied(0.2, 0.4, 0.6, 0.08, 0.05), steps=49)
+    assert (alarm.recover, alarm.doubtful) == (False, False)
+    (alarm,) = look(varied(0.2, 0.4, 0.6, 0.08, 0.05), steps=50)
+    assert alarm.recover
+
+
 def test_a_slow_start_is_no_collapse_but_no_variety_in_the_second_half_is_named() -> None:
     assert look(varied(0.01, 0.2, 0.05, 0.05)) == []
     (alarm,) = look(varied(0.01, 0.2, 0.05, 0.05), steps=60)

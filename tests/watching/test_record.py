@@ -242,7 +242,8 @@ def test_a_training_is_watched_from_the_command_line(tmp_path: Path, monkeypatch
 def test_a_generator_that_collapses_on_the_way_is_named_and_its_training_goes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # What is made of class 1 is all alike at steps 6 and 7 of the first attempt.
+    # What is made of class 1 is all alike at steps 6 and 7 of the first attempt; a real training is longer.
+    monkeypatch.setattr("ganaug.watching.alarms.SHORT", 12)
     monitor, looked = fitting.images.ImageMonitor.look, [0]
 
     def noise(y: torch.Tensor) -> torch.Tensor:
