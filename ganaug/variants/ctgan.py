@@ -8,9 +8,9 @@ NOTE[DIFF]: the class is no column among others: it is part of every condition, 
 within it, and the critic is shown, beside each row, what a classifier of the real rows makes of it. The numbers are
 normalised after this library's encoding, whose spikes and missing values are codes of their own. The generator has a
 place for each mode and not one for all, as the mode is drawn after it, and the critic is shown the number itself, too:
-on a mixture of three clouds the spread of one between two modes was 2.7 without and 0.8 with them, 0.6 being right. No
-batch normalisation and no dropout; codes and modes are 0/1 with the gradient of a softmax; the cross-entropy of the
-column asked for is that of its scores before the draw.
+on a mixture of three clouds the spread of one between two modes, .6 being right, fell from 2.5 to 1.4 by the former,
+and from 1.31 to .76 by the latter. No batch normalisation and no dropout; codes and modes are 0/1 with the gradient of
+a softmax; the cross-entropy of the column asked for is that of its scores before the draw.
 
 Packs are made of rows that follow each other in a batch. Where a batch is taken in parts (several processes, or a
 device whose memory does not hold it) each part makes its own packs, and where its rows do not divide, its last pack is
