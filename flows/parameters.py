@@ -11,9 +11,31 @@ from ganaug.image_options import ImageOptions
 from ganaug.request import Request
 from ganaug.storage import join, require_no_secrets
 
-__all__ = ["AugmentRequest"]
+__all__ = ["AugmentRequest", "Variant"]
 
 Strategy = Literal["policy", "auto", "minority", "not minority", "not majority", "all"]
+Variant = Literal[
+    "auto",
+    "anchored",
+    "anchored_image",
+    "cgan",
+    "ctgan",
+    "cyclegan",
+    "dcgan",
+    "hinge",
+    "inpaint",
+    "lsgan",
+    "multiscale",
+    "progressive",
+    "r3gan",
+    "sagan",
+    "stylegan2",
+    "vaegan",
+    "vanilla",
+    "wgan",
+    "wgan_gp",
+]
+"""Which add rows."""
 Ratio = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Side = Annotated[int, Field(ge=8, le=128)]
@@ -64,27 +86,7 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "between 0 and 1 and label -> rows of the class wanted mean what they do in imbalanced-learn.",
         "policy",
     )
-    variant: Literal[
-        "auto",
-        "anchored",
-        "anchored_image",
-        "cgan",
-        "ctgan",
-        "cyclegan",
-        "dcgan",
-        "hinge",
-        "inpaint",
-        "lsgan",
-        "multiscale",
-        "progressive",
-        "r3gan",
-        "sagan",
-        "stylegan2",
-        "vaegan",
-        "vanilla",
-        "wgan",
-        "wgan_gp",
-    ] = _field(
+    variant: Variant = _field(
         7,
         "Which generator; auto: 'anchored' for tables, 'anchored_image' for images. `ganaug variants` lists them all, "
         "with what each is for.",

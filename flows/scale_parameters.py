@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from flows.parameters import AugmentRequest, Place
+from flows.parameters import AugmentRequest, Place, Variant
 from flows.runners import Where
 from ganaug.evaluate.arms import BUILT_IN
 from ganaug.options import augmenter_of
@@ -15,7 +15,6 @@ from ganaug.request import Request
 __all__ = ["CompareRequest", "SampleRequest"]
 
 Count = Annotated[int, Field(ge=0)]
-Variant = Literal["auto", "anchored", "wgan_gp", "anchored_image", "r3gan"]
 CREDENTIALS = AugmentRequest.model_fields["credentials"].description or ""
 
 
