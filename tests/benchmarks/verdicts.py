@@ -1,11 +1,12 @@
-"""Is the product's verdict right? Large real tables made scarce, checked, augmented, and judged on other real rows.
+"""Is the product's verdict right? Large real sets made scarce, checked, augmented, and judged on other real rows.
 
     python -m tests.benchmarks.verdicts --adult adult/train.parquet --budget 60 --out runs/verdicts
+    python -m tests.benchmarks.verdicts --images --cifar cifar10/train.parquet --draws 20 --out runs/verdicts_images
 
-Of each table some draws of training rows are taken, one class scarce. On each the check is run as a user would run it
-(`ganaug.measure_effect`, quick, the policy), and its verdict is noted; then the policy chooses on the whole draw, and
-what it makes is added. The change of average precision on thousands of other real rows of the table, mean over four
-classifiers, is the truth that the verdict is held against.
+Of each table some draws of training rows are taken, one class scarce, and of each image set the draws of
+`tests.benchmarks.image_sets`. On each the check is run as a user would run it (`ganaug.measure_effect`, the policy),
+and its verdict is noted; then the policy chooses on the whole draw, and what it makes is added. The change of average
+precision on many other real rows, mean over the classifiers, is the truth that the verdict is held against.
 
 Every finished draw is a Parquet file in the output folder, so a call that was broken off goes on where it stopped. At
 the end ``verdicts.parquet`` holds every (table, draw, arm, learner), and ``verdicts.md`` what is printed.
@@ -14,30 +15,33 @@ the end ``verdicts.parquet`` holds every (table, draw, arm, learner), and ``verd
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import typer
 from joblib import Parallel, delayed, parallel_config
 
-from ganaug import __version__, measure_effect
+from ganaug import ImageOptions, __version__, measure_effect, variants
 from ganaug.data import TableData
 from ganaug.evaluate.arms import NOTHING
-from ganaug.learners import Job, Part, Runner, labels_of
+from ganaug.learners import Job, Part, Runner, default_learners, labels_of
 from ganaug.learners.scoring import Scoring
 from ganaug.plans import draw_rows, fit_rows, plan_by_policy
 from ganaug.policy import Policy
 from ganaug.seeding import derive, numpy_rng
-from ganaug.variants import anchored
+from ganaug.transforms import DEFAULT_TRANSFORMS
 from tests.benchmarks import folder, keel
+from tests.benchmarks.image_sets import IMAGE_SETS, ImageSet
 from tests.benchmarks.lineup import LEARNERS, POLICY, QUICK_STEPS
 from tests.benchmarks.measuring import capped_threads
 from tests.benchmarks.scarce import read_adult, read_distinct, read_small, thin
+from tests.benchmarks.units import QUICK_SIDE, SIDE
 from tests.benchmarks.verdicts_page import markdown
 
 __all__ = ["SIZES", "Settings", "main", "measure"]
@@ -58,6 +62,9 @@ class Settings:
     policy: str
     """With all its settings."""
     seed: int
+    depth: str = "quick"
+    """Of the check."""
+    images: bool = False
     steps: int | None = None
     """Of the generators, in a smoke run."""
     folds: int | None = None
@@ -67,7 +74,9 @@ class Settings:
     @property
     def variant(self) -> Any:
         """What the policy trains."""
-        return "auto" if self.steps is None else anchored.Config(steps=self.steps)
+        if self.steps is None:
+            return "auto"
+        return replace(variants.resolve("auto", "images" if self.images else "tables")[1], steps=self.steps)
 
 
 @dataclass(frozen=True)
@@ -79,34 +88,46 @@ class Size:
     test_rows: int
 
 
-def measure(rows: TableData, draw: int, settings: Settings) -> tuple[pd.DataFrame, dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A user's rows out of a large set, and the others that judge."""
+
+    rows: TableData
+    train: np.ndarray
+    test: np.ndarray
+    transforms: tuple[str, ...] = DEFAULT_TRANSFORMS
+
+
+def measure(drawn: Drawn, draw: int, settings: Settings) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the truth of one draw (a row an arm and learner), and the check's verdict beside what was chosen."""
     started = time.perf_counter()
-    common, scarce = settings.sizes[draw % len(settings.sizes)]
-    size, codes = Size(common, scarce, settings.test_rows), rows.schema.label_codes(rows.table)
-    train, test = thin(codes, size, numpy_rng(settings.seed, "rows", draw))
-    own = replace(rows, table=rows.table.take(pa.array(train)).combine_chunks())
+    rows, schema = drawn.rows, drawn.rows.schema
+    own = replace(rows, table=rows.table.take(pa.array(drawn.train)).combine_chunks())
     seed, fixed = derive(settings.seed, "draw", draw), {"device": "cpu", "n_jobs": 1}
-    policy = Policy(variant=settings.variant)
-    effect = measure_effect(own, augmenter=policy, cv=settings.folds, random_state=seed, progress=False, **fixed)
+    checking: dict[str, Any] = {"depth": settings.depth, "cv": settings.folds, "random_state": seed, **fixed}
+    if settings.images:
+        checking["images"] = ImageOptions(transforms=drawn.transforms)
+    effect = measure_effect(own, augmenter=Policy(variant=settings.variant), progress=False, **checking)
     checked = time.perf_counter() - started
-    plan = plan_by_policy(own, variant=settings.variant, seed=seed, **fixed)
+    plan = plan_by_policy(own, variant=settings.variant, seed=seed, transforms=drawn.transforms, **fixed)
     synthesizer = fit_rows(own, variant=settings.variant, seed=seed, device="cpu", planned=plan) if plan.total else None
     made = draw_rows(synthesizer, plan, own, seed=derive(seed, "rows"), n_jobs=1)
-    part = Part(rows.table, rows.schema, train, test)
-    rule, records = Scoring.make(None, part.codes, labels_of(rows.schema)), []
+    part = Part(rows.table, schema, drawn.train, drawn.test)
+    learners = default_learners(schema) if settings.images else LEARNERS
+    rule, records = Scoring.make(None, part.codes, labels_of(schema)), []
     for arm, training in ((NOTHING, part.plain()), (POLICY, part.with_table(made) if len(made) else part.plain())):
-        jobs = [Job.of(part, learner, training, derive(seed, "classifier")) for learner in LEARNERS]
-        for learner, outcome in zip(LEARNERS, Runner(1, n_jobs=1).run(jobs), strict=True):
+        jobs = [Job.of(part, learner, training, derive(seed, "classifier")) for learner in learners]
+        for learner, outcome in zip(learners, Runner(1, n_jobs=1).run(jobs), strict=True):
             value = rule.score(part.held_codes, outcome.proba)
             records.append({"draw": draw, "arm": arm, "learner": learner.name, "metric": rule.name, "value": value})
+    counts = np.bincount(part.codes)
     about = {
         "verdict": effect.verdict,
         "sentence": effect.sentence,
         "chosen": plan.candidate.name,
-        "common": common,
-        "scarce": scarce,
-        "tested": len(test),
+        "common": int(counts.max()),
+        "scarce": int(counts.min()),
+        "tested": len(drawn.test),
         "checked": checked,
         "total": time.perf_counter() - started,
         "labels": {NOTHING: "Nothing", POLICY: "the policy"},
@@ -115,19 +136,49 @@ def measure(rows: TableData, draw: int, settings: Settings) -> tuple[pd.DataFram
 
 
 def _measure(
-    name: str, read: Callable[[], pd.DataFrame], draw: int, settings: Settings, out: Path, threads: int, until: float
+    name: str, read: Callable[[int], Drawn], draw: int, settings: Settings, out: Path, threads: int, until: float
 ) -> str:
     if time.monotonic() > until:
         return ""
     with capped_threads(threads):
-        records, about = measure(read_distinct(read()), draw, settings)
+        records, about = measure(read(draw), draw, settings)
     folder.keep(records, about, out, f"{name}.{draw}", replace(settings, draws=0), table=name)
     return f"{name}.{draw}: {about['verdict']}, {about['chosen']}; {about['total']:.0f} s"
+
+
+def _known(settings: Settings, files: Mapping[str, Path | None], *, quick: bool) -> dict[str, Callable[[int], Drawn]]:
+    """Return what draws from each set, by its name; sets whose file was not named are left out."""
+    if settings.images:
+        side = QUICK_SIDE if quick else SIDE
+        sets = [s for s in IMAGE_SETS if s.family == "digits" or (files["cifar"] is not None and not quick)]
+        return {s.name: partial(_images, s, files["cifar"], side, settings) for s in sets}
+    readers: dict[str, Callable[[], pd.DataFrame]] = {s.name: partial(keel.read, s) for s in keel.LARGE}
+    if files["adult"] is not None:
+        readers = {"adult": partial(read_adult, files["adult"]), **readers}
+    if quick:
+        readers = {"breast_cancer": read_small}
+    return {name: partial(_table, read, settings) for name, read in readers.items()}
+
+
+def _table(read: Callable[[], pd.DataFrame], settings: Settings, draw: int) -> Drawn:
+    rows, (common, scarce) = read_distinct(read()), settings.sizes[draw % len(settings.sizes)]
+    codes, rng = rows.schema.label_codes(rows.table), numpy_rng(settings.seed, "rows", draw)
+    train, test = thin(codes, Size(common, scarce, settings.test_rows), rng)
+    return Drawn(rows=rows, train=train, test=test)
+
+
+def _images(images: ImageSet, cifar: Path | None, side: int, settings: Settings, draw: int) -> Drawn:
+    rows = images.read(cifar, side=side)
+    train, test = images.draws(rows, draw + 1, seed=settings.seed)[draw]
+    return Drawn(rows=rows, train=train, test=test, transforms=images.transforms)
 
 
 def main(
     tables: Annotated[str, typer.Option(help="Names between commas; all if empty.")] = "",
     adult: Annotated[Path | None, typer.Option(help="Parquet file of Adult.", exists=True, dir_okay=False)] = None,
+    images: Annotated[bool, typer.Option(help="Image sets instead of tables; slow.")] = False,
+    cifar: Annotated[Path | None, typer.Option(help="CIFAR-10 as image Parquet.", exists=True, dir_okay=False)] = None,
+    depth: Annotated[Literal["quick", "thorough"], typer.Option(help="Of the check.")] = "quick",
     draws: Annotated[int, typer.Option(min=1, help="Draws of training rows a table.")] = 5,
     test_rows: Annotated[int, typer.Option(min=100, help="Other real rows to judge on, at most.")] = 3000,
     seed: Annotated[int, typer.Option(min=0, help="Of draws, generators and classifiers.")] = 0,
@@ -138,12 +189,18 @@ def main(
     quick: Annotated[bool, typer.Option(help="A smoke run: a small table, two draws, hardly trained.")] = False,
 ) -> None:
     """Hold the check's verdicts against the truth, and print what came out, as Markdown."""
-    settings = Settings(draws=draws, test_rows=test_rows, sizes=SIZES, policy=repr(Policy()), seed=seed)
-    known: dict[str, Callable[[], pd.DataFrame]] = {s.name: partial(keel.read, s) for s in keel.LARGE}
-    if adult is not None:
-        known = {"adult": partial(read_adult, adult), **known}
+    settings = Settings(
+        draws=draws,
+        test_rows=test_rows,
+        sizes=SIZES,
+        policy=repr(Policy()),
+        seed=seed,
+        depth=depth,
+        images=images,
+    )
     if quick:
-        known, out, settings = {"breast_cancer": read_small}, out / "quick", replace(settings, **QUICK)
+        out, settings = out / "quick", replace(settings, **QUICK)
+    known = _known(settings, {"adult": adult, "cifar": cifar}, quick=quick)
     names = [name.strip() for name in tables.split(",") if name.strip()] or list(known)
     if unknown := [name for name in names if name not in known]:
         raise typer.BadParameter(f"unknown tables: {', '.join(unknown)}; known are: {', '.join(known)}")

@@ -49,8 +49,8 @@ def markdown(records: pd.DataFrame, about: Mapping[str, Mapping[str, Any]]) -> s
                 }
             )
     head = (
-        f"{len(found)} draws of {found['table'].nunique()} large real tables: the check's verdict on the draw, and the "
-        "change of average precision (mean over four classifiers) that the policy truly made on other real rows. The "
+        f"{len(found)} draws of {found['table'].nunique()} large real sets: the check's verdict on the draw, and the "
+        "change of average precision (mean over the classifiers) that the policy truly made on other real rows. The "
         "same is where the policy, on the whole draw, chose to add nothing. In brackets a 95 % interval over draws; "
         "seconds are those of the check."
     )
