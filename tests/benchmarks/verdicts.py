@@ -41,13 +41,14 @@ from tests.benchmarks.image_sets import IMAGE_SETS, ImageSet
 from tests.benchmarks.lineup import LEARNERS, POLICY, QUICK_STEPS
 from tests.benchmarks.measuring import capped_threads
 from tests.benchmarks.scarce import read_adult, read_distinct, read_small, thin
-from tests.benchmarks.units import QUICK_SIDE, SIDE
 from tests.benchmarks.verdicts_page import markdown
 
 __all__ = ["SIZES", "Settings", "main", "measure"]
 
 SIZES = ((800, 100), (400, 60), (200, 100), (600, 30), (300, 20))
 """Training rows of the common class and of the scarce one, draw by draw, from the start again after the last."""
+DIGITS_SIDE = 8
+"""Pixels of the digits, their own: enlarged ones take four times as long, 20 generators a check."""
 QUICK: dict[str, Any] = {"draws": 2, "test_rows": 150, "sizes": ((80, 15),), "steps": QUICK_STEPS, "folds": 2}
 
 
@@ -149,9 +150,8 @@ def _measure(
 def _known(settings: Settings, files: Mapping[str, Path | None], *, quick: bool) -> dict[str, Callable[[int], Drawn]]:
     """Return what draws from each set, by its name; sets whose file was not named are left out."""
     if settings.images:
-        side = QUICK_SIDE if quick else SIDE
         sets = [s for s in IMAGE_SETS if s.family == "digits" or (files["cifar"] is not None and not quick)]
-        return {s.name: partial(_images, s, files["cifar"], side, settings) for s in sets}
+        return {s.name: partial(_images, s, files["cifar"], settings) for s in sets}
     readers: dict[str, Callable[[], pd.DataFrame]] = {s.name: partial(keel.read, s) for s in keel.LARGE}
     if files["adult"] is not None:
         readers = {"adult": partial(read_adult, files["adult"]), **readers}
@@ -167,8 +167,8 @@ def _table(read: Callable[[], pd.DataFrame], settings: Settings, draw: int) -> D
     return Drawn(rows=rows, train=train, test=test)
 
 
-def _images(images: ImageSet, cifar: Path | None, side: int, settings: Settings, draw: int) -> Drawn:
-    rows = images.read(cifar, side=side)
+def _images(images: ImageSet, cifar: Path | None, settings: Settings, draw: int) -> Drawn:
+    rows = images.read(cifar, side=DIGITS_SIDE)
     train, test = images.draws(rows, draw + 1, seed=settings.seed)[draw]
     return Drawn(rows=rows, train=train, test=test, transforms=images.transforms)
 
