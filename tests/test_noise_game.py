@@ -54,9 +54,19 @@ def test_clipped_weights_stay_within_the_clip(modality: str) -> None:
     assert max(p.abs().max().item() for p in gan.networks["generator"].parameters()) > 0.05
 
 
-@pytest.mark.parametrize("modality", ["tables", "images"])
-def test_the_critic_of_the_hinge_game_keeps_a_norm_near_one_while_it_learns(modality: str) -> None:
-    gan, rows = parts("hinge", modality, steps=30)
+@pytest.mark.parametrize(
+    ("modality", "options", "near"),
+    [
+        ("tables", {}, 0.15),
+        ("images", {}, 0.15),
+        ("images", {"preset": "residual", "channels": 8}, 0.5),  # layers that were 0 grow faster than one iteration
+    ],
+    ids=["tables", "images", "residual blocks"],
+)
+def test_the_critic_of_the_hinge_game_keeps_a_norm_near_one_while_it_learns(
+    modality: str, options: dict[str, Any], near: float
+) -> None:
+    gan, rows = parts("hinge", modality, steps=30, **options)
     assert any(parametrize.is_parametrized(layer) for layer in critic_of(gan).modules())
     assert not any(parametrize.is_parametrized(layer) for layer in gan.networks["generator"].modules())
     train(gan, rows, seed=0, device=CPU)
@@ -65,7 +75,7 @@ def test_the_critic_of_the_hinge_game_keeps_a_norm_near_one_while_it_learns(moda
         if parametrize.is_parametrized(layer, "weight"):
             chain: Any = layer.get_submodule("parametrizations.weight")
             matrix = layer.weight.detach().movedim(chain[0].axis, 1).flatten(2)[0]
-            assert torch.linalg.matrix_norm(matrix, ord=2).item() == pytest.approx(1, abs=0.15)
+            assert torch.linalg.matrix_norm(matrix, ord=2).item() == pytest.approx(1, abs=near)
             seen += 1
     assert seen >= 3
 
