@@ -249,8 +249,9 @@ def conv_critic(
     n_classes: int,
     stacked: int = 1,
     attention: Callable[..., nn.Module] | None = None,
+    projection: bool = True,
 ) -> ImageCritic:
-    """Return a convolutional critic with a projection on the class, of ``stacked`` images, channel on channel."""
+    """Return a convolutional critic of ``stacked`` images, channel on channel."""
     return ImageCritic(
         members,
         stacked * layout.channels,
@@ -262,6 +263,7 @@ def conv_critic(
         kind=preset_for(config.preset, layout, CPU),
         precision=precision_for(config.precision, CPU),
         attention=attention,
+        projection=projection,
     )
 
 

@@ -70,8 +70,8 @@ class Rules:
 
     objective: Objective
     projection: bool = True
-    """Whether the class reaches the critic by a projection on its features (Miyato & Koyama 2018) or beside its input.
-    Convolutional critics always have the projection."""
+    """Whether the class reaches the critic by a projection on its features (Miyato & Koyama 2018). False: beside its
+    input, and of convolutional critics beside their features. Fully connected critics of images have no projection."""
     flat: bool = False
     """Whether the networks of images are fully connected."""
     spectral: bool = False
@@ -185,7 +185,7 @@ def _images(
     if rules.flat:
         shape: dict[str, Any] = {"n_classes": n_classes, "width": config.width, "depth": config.depth}
         generator: nn.Module = FlatGenerator(members, size, noise=config.noise, **shape)
-        critic: nn.Module = FlatCritic(members, int(np.prod(size)), projection=rules.projection, **shape)
+        critic: nn.Module = FlatCritic(members, int(np.prod(size)), **shape)
     else:
         generator = ConvGenerator(
             members,
@@ -198,7 +198,8 @@ def _images(
             precision=precision_for(config.precision, CPU),
             attention=rules.attention,
         )
-        critic = conv_critic(config, layout, members=members, n_classes=n_classes, attention=rules.attention)
+        options: dict[str, Any] = {"attention": rules.attention, "projection": rules.projection}
+        critic = conv_critic(config, layout, members=members, n_classes=n_classes, **options)
     penalties = []
     if rules.r1:
         penalties += image_game.lazy_gradients(weight=rules.r1, interval=INTERVAL, of=("r1",))

@@ -13,7 +13,6 @@ from ganaug import fitting, variants
 from ganaug.gan import Draw, Gan
 from ganaug.nets import ConditionalMLP, ProjectionCritic
 from ganaug.nets.attention import SelfAttention
-from ganaug.nets.pictures import FlatCritic, FlatGenerator
 from ganaug.trainer import train
 from tests.digits import digits, image_data
 from tests.variants.test_tables import mixture
@@ -101,17 +100,31 @@ def test_the_gradient_penalty_of_images_is_near_its_target_on_a_linear_critic() 
     assert torch.allclose(penalty.term(gan.networks, draw), torch.full((1, 6), 4.0), atol=1e-4)
 
 
-@pytest.mark.parametrize("modality", ["tables", "images"])
-def test_cgan_gives_the_class_beside_the_input_or_as_a_projection(modality: str) -> None:
-    beside, projected = (parts("cgan", modality, projection=p)[0] for p in (False, True))
-    if modality == "tables":
-        assert isinstance(critic_of(beside), ConditionalMLP)
-        assert isinstance(critic_of(projected), ProjectionCritic)
-    else:
-        inner: Any = beside.networks["discriminator"]
-        assert isinstance(inner.critic, FlatCritic)
-        assert isinstance(beside.networks["generator"], FlatGenerator)
-        assert hasattr(projected.networks["discriminator"].critic, "embedding")
+def test_cgan_gives_the_class_beside_the_rows_or_as_a_projection() -> None:
+    assert isinstance(critic_of(parts("cgan", "tables", projection=False)[0]), ConditionalMLP)
+    for projection in (True, None):
+        assert isinstance(critic_of(parts("cgan", "tables", projection=projection)[0]), ProjectionCritic)
+
+
+def test_cgan_gives_the_class_beside_the_features_of_images_and_with_the_projection_is_dcgan() -> None:
+    beside, unsaid, projected, other = (
+        parts(name, "images", **options)[0].networks
+        for name, options in (
+            ("cgan", {"projection": False}),
+            ("cgan", {}),
+            ("cgan", {"projection": True}),
+            ("dcgan", {}),
+        )
+    )
+    shapes, unsaid_shapes, projected_shapes, other_shapes = (
+        {name: tuple(value.shape) for name, value in networks.state_dict().items()}
+        for networks in (beside, unsaid, projected, other)
+    )
+    assert shapes == unsaid_shapes != projected_shapes == other_shapes
+    assert {name for name, shape in shapes.items() if shape != other_shapes[name]} == {
+        "discriminator.critic.join.weight",
+        "discriminator.critic.embedding.weight",
+    }
 
 
 @pytest.mark.parametrize("name", ["cgan", "dcgan", "hinge", "lsgan", "sagan", "vanilla", "wgan", "wgan_gp"])

@@ -1,7 +1,7 @@
 """A conditional Wasserstein GAN with gradient penalty (Gulrajani et al. 2017, arXiv 1704.00028).
 
-Both networks are given the class. Its artefact keeps no training row: noise in, rows or images out, and of tables a
-private encoder.
+Both networks are given the class, the critic of rows beside its input and that of images by a projection. Its artefact
+keeps no training row: noise in, rows or images out, and of tables a private encoder.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganaug import losses
+from ganaug.encode import ImageLayout
 from ganaug.gan import About, Gan
 from ganaug.noise_game import NoiseConfig, Rules, compose, make_source, settle, stored_source
 
@@ -42,5 +43,10 @@ class Config(NoiseConfig):
 
 def build(config: Config, layout: Any, source: Any, *, n_classes: int, seeds: Sequence[int]) -> Gan:
     """Compose the GAN of ``len(seeds)`` members."""
-    rules = Rules(objective=losses.WASSERSTEIN, projection=False, slope=config.gradient_weight, repeats=config.n_critic)
+    rules = Rules(
+        objective=losses.WASSERSTEIN,
+        projection=isinstance(layout, ImageLayout),
+        slope=config.gradient_weight,
+        repeats=config.n_critic,
+    )
     return compose(config, layout, source, n_classes=n_classes, seeds=seeds, rules=rules)
