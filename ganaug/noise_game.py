@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from ganaug import image_game
 from ganaug.encode import ImageLayout, Layout
 from ganaug.gan import Adam, Draw, Emitted, Gan, Penalty, Phase, Stage, Tensors
-from ganaug.image_game import ImageConfig, adversarial_phases, conv_critic, play, precision_for, preset_for
+from ganaug.image_game import ImageConfig, adversarial_phases, conv_critic, play
 from ganaug.image_sources import LatentSource
 from ganaug.losses import Objective
 from ganaug.nets import Classifier, ConditionalMLP, OneHot, ProjectionCritic, initialise, spectral
@@ -31,9 +31,18 @@ from ganaug.nets.rows import RowGenerator
 from ganaug.penalties import gradient_penalty, interpolate, squared_gradient
 from ganaug.sources import NoiseSource
 
-__all__ = ["NoiseConfig", "Rules", "compose", "make_source", "settle", "stored_source"]
+__all__ = [
+    "NoiseConfig",
+    "Rules",
+    "compose",
+    "emit_rows",
+    "generate_rows",
+    "judge_loss",
+    "make_source",
+    "settle",
+    "stored_source",
+]
 
-CPU = torch.device("cpu")
 TABLES = {"steps": 1500, "batch": 256}
 IMAGES = {"steps": 800, "batch": 64}
 
@@ -105,15 +114,11 @@ def _filled(config: C, defaults: Mapping[str, int]) -> C:
     return replace(config, **{k: v for k, v in defaults.items() if getattr(config, k) is None})
 
 
-def _view(layout: Layout) -> OneHot:
-    return OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
-
-
 def _source(config: NoiseConfig, layout: Layout | ImageLayout) -> NoiseSource | LatentSource:
     """Noise; of tables also a uniform a 0/1 dimension (Gumbel draws) and a code column (categories within a bucket)."""
     if isinstance(layout, ImageLayout):
         return LatentSource(config.noise)
-    return NoiseSource(config.noise, _view(layout).n_dims - layout.n_continuous + len(layout.widths))
+    return NoiseSource(config.noise, OneHot.of(layout).n_hot + len(layout.widths))
 
 
 def make_source(
@@ -138,7 +143,7 @@ def compose(
     rules: Rules,
 ) -> Gan:
     """Compose the GAN of ``len(seeds)`` members that the ``rules`` make."""
-    settled = settle(config, layout, CPU)
+    settled = settle(config, layout, image_game.CPU)
     build = _images if isinstance(layout, ImageLayout) else _table
     gan = build(settled, layout, source, rules, n_classes=n_classes, seeds=seeds)  # pyright: ignore[reportArgumentType]
     if rules.spectral:
@@ -194,9 +199,8 @@ def _images(
             embedding=config.embedding,
             n_classes=n_classes,
             channels=config.channels,
-            kind=preset_for(config.preset, layout, CPU),
-            precision=precision_for(config.precision, CPU),
             attention=rules.attention,
+            **image_game.blocks_of(config, layout),
         )
         options: dict[str, Any] = {"attention": rules.attention, "projection": rules.projection}
         critic = conv_critic(config, layout, members=members, n_classes=n_classes, **options)
@@ -226,7 +230,7 @@ def _image_slope(networks: nn.ModuleDict, draw: Draw) -> Tensor:
 def _table(
     config: NoiseConfig, layout: Layout, source: NoiseSource, rules: Rules, *, n_classes: int, seeds: Sequence[int]
 ) -> Gan:
-    members, view = len(seeds), _view(layout)
+    members, view = len(seeds), OneHot.of(layout)
     assert config.steps is not None and config.batch is not None
     shape: dict[str, Any] = {"n_classes": n_classes, "width": config.width, "depth": config.depth}
     codes = {"temperature": config.temperature, "sharpness": config.sharpness, "n_codes": len(layout.widths)}
@@ -252,7 +256,7 @@ def _table(
         networks=networks,
         source=source,
         phases=(
-            Phase(name="judge", moves=("judge",), loss=_judge_loss, optimiser=adam),
+            Phase(name="judge", moves=("judge",), loss=judge_loss, optimiser=adam),
             Phase(
                 name="critic",
                 moves=("critic",),
@@ -271,19 +275,21 @@ def _table(
         ),
         stages=(Stage(steps=config.steps, batch=config.batch),),
         averaged=("generator",),
-        generate=_generate,
-        emit=_emit,
+        generate=generate_rows,
+        emit=emit_rows,
         critic=_score,
         half_life=config.half_life,
     )
 
 
-def _generate(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Tensor:
+def generate_rows(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Tensor:
+    """Return what a `RowGenerator` makes of noise, in the critic's view ``(M, B, D)``."""
     generator: Any = networks["generator"]
     return generator.relaxed(inputs["z"], inputs["v"], y)
 
 
-def _emit(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Emitted:
+def emit_rows(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Emitted:
+    """Return the same for the encoder."""
     generator: Any = networks["generator"]
     continuous, scores = generator(inputs["z"], inputs["v"], y)
     return Emitted(continuous, generator.codes(scores), inputs["v"][..., generator.n_hot :])
@@ -298,18 +304,19 @@ def _score(networks: nn.ModuleDict, x: Tensor, y: Tensor) -> Tensor:
     return scores if scores.ndim == y.ndim else scores[..., 0]
 
 
-def _judge_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+def judge_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+    """Return the cross-entropy of the classes of real rows, ``(M, B)``."""
     return F.cross_entropy(networks["judge"](draw.real).transpose(1, 2), draw.y, reduction="none")
 
 
 def _critic_loss(networks: nn.ModuleDict, draw: Draw, *, objective: Objective) -> Tensor:
     with torch.no_grad():
-        draw.cache["fake"] = fake = _generate(networks, draw.inputs, draw.y)
+        draw.cache["fake"] = fake = generate_rows(networks, draw.inputs, draw.y)
     return objective.discriminator(_score(networks, draw.real, draw.y), _score(networks, fake, draw.y))
 
 
 def _generator_loss(networks: nn.ModuleDict, draw: Draw, *, objective: Objective) -> Tensor:
-    fake = _score(networks, _generate(networks, draw.inputs, draw.y), draw.y)
+    fake = _score(networks, generate_rows(networks, draw.inputs, draw.y), draw.y)
     with torch.no_grad():
         real = _score(networks, draw.real, draw.y)
     return objective.generator(real, fake)

@@ -92,13 +92,9 @@ class Config:
     """Half-life of the averaged weights, in steps."""
 
 
-def _view(layout: Layout) -> OneHot:
-    return OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
-
-
 def _sizes(config: Config, layout: Layout) -> dict[str, int]:
     """Return the noise, and uniforms: one a mode and a 0/1 dimension, one a code column (categories in a bucket)."""
-    n_hot = _view(layout).n_dims - layout.n_continuous
+    n_hot = OneHot.of(layout).n_hot
     return {"size": config.noise, "n_uniform": layout.n_continuous * config.modes + n_hot + len(layout.widths)}
 
 
@@ -107,12 +103,12 @@ def make_source(
 ) -> ConditionedRows:
     """Count the values of every column and class, and hold the rows for training by sampling."""
     sizes = _sizes(config, layout)
-    return ConditionedRows.fit(members, _view(layout), layout.code_of_continuous, n_classes=n_classes, **sizes)
+    return ConditionedRows.fit(members, OneHot.of(layout), layout.code_of_continuous, n_classes=n_classes, **sizes)
 
 
 def stored_source(config: Config, layout: Layout, arrays: Mapping[str, np.ndarray]) -> ConditionedRows:
     """Rebuild the source of one member from what `ConditionedRows.arrays` returned."""
-    return ConditionedRows.stored(arrays, _view(layout), **_sizes(config, layout))
+    return ConditionedRows.stored(arrays, OneHot.of(layout), **_sizes(config, layout))
 
 
 def build(config: Config, layout: Layout, source: ConditionedRows, *, n_classes: int, seeds: Sequence[int]) -> Gan:
@@ -158,8 +154,8 @@ def build(config: Config, layout: Layout, source: ConditionedRows, *, n_classes:
 
 
 def _networks(config: Config, layout: Layout, *, members: int, n_classes: int) -> nn.ModuleDict:
-    view = _view(layout)
-    n_hot = view.n_dims - layout.n_continuous
+    view = OneHot.of(layout)
+    n_hot = view.n_hot
     size: dict[str, Any] = {"width": config.width, "depth": config.depth}
     generator = ModeGenerator(
         members,

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from ganaug.encode import ImageLayout
@@ -26,10 +25,9 @@ from ganaug.gan import About, Adam, Draw, EmittedImages, Gan, Tensors
 from ganaug.image_game import (
     GameConfig,
     adversarial_phases,
+    blocks_of,
     lazy_gradients,
     play,
-    precision_for,
-    preset_for,
     settle,
 )
 from ganaug.image_sources import LatentSource
@@ -47,7 +45,6 @@ KEEPS_ROWS = False
 """The artefact holds no training image."""
 MODALITIES = ("images",)
 
-CPU = torch.device("cpu")
 FAINT = 0.25
 """Contrast of the images of all scales before training."""
 
@@ -87,8 +84,7 @@ def stored_source(config: Config, layout: ImageLayout, arrays: Mapping[str, np.n
 def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classes: int, seeds: Sequence[int]) -> Gan:
     """Compose the GAN of ``len(seeds)`` members."""
     members, size = len(seeds), (layout.channels, layout.height, layout.width)
-    shape: dict[str, Any] = {"n_classes": n_classes, "channels": config.channels}
-    shape |= {"kind": preset_for(config.preset, layout, CPU), "precision": precision_for(config.precision, CPU)}
+    shape = {"n_classes": n_classes, "channels": config.channels, **blocks_of(config, layout)}
     noise = {"noise": config.noise, "embedding": config.embedding}
     generator = MultiscaleGenerator(members, size, normalised=True, **noise, **shape)
     critic = MultiscaleCritic(members, size, **shape)

@@ -17,7 +17,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from ganaug.encode import ImageLayout
@@ -26,10 +25,9 @@ from ganaug.gan import About, Adam, Gan, Stage
 from ganaug.image_game import (
     GameConfig,
     adversarial_phases,
+    blocks_of,
     lazy_gradients,
     play,
-    precision_for,
-    preset_for,
     settle,
 )
 from ganaug.image_sources import LatentSource
@@ -47,7 +45,6 @@ KEEPS_ROWS = False
 """The artefact holds no training image."""
 MODALITIES = ("images",)
 
-CPU = torch.device("cpu")
 FAINT = 0.25
 """Contrast of the images of a level before it is trained."""
 
@@ -98,8 +95,7 @@ def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classe
     """
     _require(config)
     members, size = len(seeds), (layout.channels, layout.height, layout.width)
-    shape: dict[str, Any] = {"n_classes": n_classes, "channels": config.channels}
-    shape |= {"kind": preset_for(config.preset, layout, CPU), "precision": precision_for(config.precision, CPU)}
+    shape = {"n_classes": n_classes, "channels": config.channels, **blocks_of(config, layout)}
     noise = {"noise": config.noise, "embedding": config.embedding}
     generator = GrowingGenerator(members, size, normalised=True, **noise, **shape)
     critic = GrowingCritic(members, size, group=config.group, **shape)

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from ganaug.data.image_rows import ImageMember
 from ganaug.encode import ImageLayout
 from ganaug.gan import About, Gan
-from ganaug.image_game import GameConfig, compose, precision_for, preset_for, settle
+from ganaug.image_game import GameConfig, blocks_of, compose, settle
 from ganaug.image_sources import LatentSource
 from ganaug.nets.pictures import ConvGenerator
 
@@ -32,8 +31,6 @@ ABOUT = About(
 KEEPS_ROWS = False
 """The artefact holds no training image."""
 MODALITIES = ("images",)
-
-CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +72,7 @@ def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classe
         embedding=config.embedding,
         n_classes=n_classes,
         channels=config.channels,
-        kind=preset_for(config.preset, layout, CPU),
-        precision=precision_for(config.precision, CPU),
+        **blocks_of(config, layout),
     )
     shape: dict[str, Any] = {"steps": config.steps, "n_classes": n_classes, "seeds": seeds}
     return compose(config, generator, layout, source, **shape)
