@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from ganaug import image_game
 from ganaug.encode import ImageLayout, Layout
 from ganaug.gan import Adam, Draw, Emitted, Gan, Penalty, Phase, Stage, Tensors
-from ganaug.image_game import ImageConfig, adversarial_phases, conv_critic, play
+from ganaug.image_game import GameConfig, ImageConfig, adversarial_phases, conv_critic, play
 from ganaug.image_sources import LatentSource
 from ganaug.losses import Objective
 from ganaug.nets import Classifier, ConditionalMLP, OneHot, ProjectionCritic, initialise, spectral
@@ -32,6 +32,7 @@ from ganaug.penalties import gradient_penalty, interpolate, squared_gradient
 from ganaug.sources import NoiseSource
 
 __all__ = [
+    "LatentConfig",
     "NoiseConfig",
     "Rules",
     "compose",
@@ -55,6 +56,8 @@ class NoiseConfig(ImageConfig):
     """Generator steps, at least 0. None: 1,500 for tables and 800 for images."""
     batch: int | None = None
     """Rows of a step. None: 256 of a table, classes balanced, and 64 images."""
+    final_share: float = 0.1
+    """Share of the learning rate that is left at the last step; it falls as a half cosine."""
     width: int = 128
     """Units of a hidden layer of fully connected networks."""
     depth: int = 3
@@ -69,6 +72,24 @@ class NoiseConfig(ImageConfig):
     """Factor on the scores of codes of a table, so that a sure choice is a few steps of learning away."""
     hole: float = 0.25
     """Side of the hole cut into what the discriminator sees of an image, as a share of it."""
+    half_life: float = 100.0
+    """Half-life of the averaged weights, in steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentConfig(GameConfig):
+    """Settings that the variants share which draw images from noise in the relativistic game."""
+
+    steps: int = 800
+    """Training steps, at least 0."""
+    noise: int = 64
+    """Dimensions of the noise."""
+    embedding: int = 32
+    """Dimensions of the class beside the noise."""
+    final_share: float = 0.1
+    """Share of the learning rate that is left at the last step; it falls as a half cosine."""
+    hole: float = 0.25
+    """Side of the hole cut into what the discriminator sees, as a share of the image."""
     half_life: float = 100.0
     """Half-life of the averaged weights, in steps."""
 
@@ -114,7 +135,7 @@ def _filled(config: C, defaults: Mapping[str, int]) -> C:
     return replace(config, **{k: v for k, v in defaults.items() if getattr(config, k) is None})
 
 
-def _source(config: NoiseConfig, layout: Layout | ImageLayout) -> NoiseSource | LatentSource:
+def _source(config: NoiseConfig | LatentConfig, layout: Layout | ImageLayout) -> NoiseSource | LatentSource:
     """Noise; of tables also a uniform a 0/1 dimension (Gumbel draws) and a code column (categories within a bucket)."""
     if isinstance(layout, ImageLayout):
         return LatentSource(config.noise)
@@ -122,13 +143,20 @@ def _source(config: NoiseConfig, layout: Layout | ImageLayout) -> NoiseSource | 
 
 
 def make_source(
-    config: NoiseConfig, layout: Any, members: Sequence[Any], *, n_classes: int, seeds: Sequence[int]
+    config: NoiseConfig | LatentConfig,
+    layout: Any,
+    members: Sequence[Any],
+    *,
+    n_classes: int,
+    seeds: Sequence[int],
 ) -> NoiseSource | LatentSource:
     """Return the noise that every member starts from."""
     return _source(config, layout)
 
 
-def stored_source(config: NoiseConfig, layout: Any, arrays: Mapping[str, np.ndarray]) -> NoiseSource | LatentSource:
+def stored_source(
+    config: NoiseConfig | LatentConfig, layout: Any, arrays: Mapping[str, np.ndarray]
+) -> NoiseSource | LatentSource:
     """Return the source of a loaded member; there is nothing to rebuild."""
     return _source(config, layout)
 

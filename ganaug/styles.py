@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from ganaug import seeding
@@ -95,7 +95,6 @@ def truncate(synthesizer: Synthesizer, psi: float) -> Synthesizer:
         The synthesizer has no styles, or ``psi`` is not a number of at least 0.
     """
     maps(synthesizer)
-    assert "truncation" in {field.name for field in fields(synthesizer.config)}
     return replace(synthesizer, config=replace(synthesizer.config, truncation=psi))
 
 

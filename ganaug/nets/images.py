@@ -138,9 +138,9 @@ class Encoder(nn.Module):
         first = n_in if self.stem is None else channels
         pairs = zip((first, *self.widths[:-1]), self.widths, strict=True)
         self.down = nn.ModuleList(Resize(members, a, b, kind=kind, up=False) for a, b in pairs)
-        # On the finest map that is small enough, as in SAGAN.
-        at = min(levels - 1, max(0, levels - 2))
-        self.attends, self.attention = at, None if attention is None else attention(members, self.widths[at])
+        # On the last map but one.
+        self.attends = max(0, levels - 2)
+        self.attention = None if attention is None else attention(members, self.widths[self.attends])
 
     def forward(self, x: Tensor) -> list[Tensor]:
         h = fit_size(x, *self.size)
@@ -185,7 +185,7 @@ class Decoder(nn.Module):
         pairs = zip((n_in, *widths[:-1]), widths, extra, strict=True)
         self.up = nn.ModuleList(Resize(members, a + more, b, kind=kind, up=True) for a, b, more in pairs)
         self.out = MemberConv2d(members, channels, n_out, zero=zero)
-        # Before the map is doubled to the image's own size.
+        # Before the last doubling, where there are two.
         self.attends = max(0, levels - 2)
         self.attention = None if attention is None else attention(members, widths[self.attends])
 

@@ -36,10 +36,6 @@ class Config(NoiseConfig):
     """Whether the class reaches the critic by a projection; False: beside its input or, of images, its features, as
     Mirza & Osindero have it. None: as a projection for tables, where ``vanilla`` has the other, and not for images,
     where ``dcgan`` has it."""
-    learning_rate: float = 1e-3
-    """Of both networks at the first step."""
-    final_share: float = 0.1
-    """Share of it that is left at the last step; it falls as a half cosine."""
     gamma: float = 0.1
     """Weight of R1 on real rows (Mescheder et al. 2018, arXiv 1801.04406), taken every eighth step; 0: none."""
 

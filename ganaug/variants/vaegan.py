@@ -65,10 +65,6 @@ class Config(NoiseConfig):
 
     steps: int | None = 600
     """Training steps, at least 0; each costs more than twice one of a GAN alone."""
-    learning_rate: float = 1e-3
-    """Of all networks at the first step."""
-    final_share: float = 0.1
-    """Share of it that is left at the last step; it falls as a half cosine."""
     divergence: float = 0.003
     """Weight of ``L_prior``, in nats, beside a reconstruction error that is a share. With 0.01 the posterior of a table
     tells 1 nat of a row, with 0.002 that of an image fills half of a dimension of the prior."""

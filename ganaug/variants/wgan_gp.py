@@ -35,8 +35,6 @@ class Config(NoiseConfig):
     """Critic steps a generator step; 5 in the paper."""
     learning_rate: float = 2e-3
     """Of both networks at the first step."""
-    final_share: float = 0.1
-    """Share of it that is left at the last step; it falls as a half cosine."""
     gradient_weight: float = 10.0
     """Weight of the gradient penalty (lambda in the paper)."""
 
