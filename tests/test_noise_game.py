@@ -9,33 +9,22 @@ import pytest
 import torch
 from torch.nn.utils import parametrize
 
-from ganaug import fitting, variants
+from ganaug import variants
+from ganaug.data import read_table
 from ganaug.gan import Draw, Gan
 from ganaug.nets import ConditionalMLP, ProjectionCritic
 from ganaug.nets.attention import SelfAttention
 from ganaug.trainer import train
-from tests.digits import digits, image_data
-from tests.variants.test_tables import mixture
+from tests import family
+from tests.family import mixture
 
 CPU = torch.device("cpu")
-KINDS: dict[str, Any] = {"tables": fitting.tables, "images": fitting.images}
 
 
 def parts(name: str, modality: str, **options: Any) -> tuple[Gan, Any]:
-    from ganaug.data import read_table
-
-    data: Any = (
-        image_data(*digits({0: 30, 1: 12, 7: 5})) if modality == "images" else read_table(mixture(), target="label")
-    )
-    kind, module = KINDS[modality], variants.get(name)
-    encoder = kind.encoders([data.table], data.schema, private=True)[0]
-    member = kind.member(encoder, data.table, data.schema)
-    shape: dict[str, Any] = {"n_classes": data.schema.n_classes, "seeds": [0]}
-    config = variants.settle(
-        name, module.Config(**{"batch": 16, "steps": 6, "width": 16, **options}), encoder.layout, CPU
-    )
-    gan = module.build(config, encoder.layout, module.make_source(config, encoder.layout, [member], **shape), **shape)
-    return gan, kind.rows([member], encoder.layout, data.schema.n_classes)
+    config = variants.get(name).Config(**{"batch": 16, "steps": 6, "width": 16, **options})
+    data = None if modality == "images" else read_table(mixture(), target="label")
+    return family.parts(name, modality, config=config, data=data)
 
 
 def critic_of(gan: Gan) -> torch.nn.Module:
