@@ -72,7 +72,7 @@ def build(config: Config, layout: ImageLayout, source: Any, *, n_classes: int, s
     members, size = len(seeds), (layout.channels, layout.height, layout.width)
     shape = {"n_classes": n_classes, "channels": config.channels, **blocks_of(config, layout)}
     noise = {"noise": config.noise, "embedding": config.embedding}
-    generator = GrowingGenerator(members, size, normalised=True, **noise, **shape)
+    generator = GrowingGenerator(members, size, **noise, **shape)
     critic = GrowingCritic(members, size, group=config.group, **shape)
     phases = adversarial_phases(
         adam=Adam(learning_rate=config.learning_rate, betas=(0.0, 0.99), final_share=config.final_share),
