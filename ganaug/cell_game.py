@@ -56,13 +56,9 @@ class CellConfig(Protocol):
     penalty_interval: int
 
 
-def _view(layout: Layout) -> OneHot:
-    return OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
-
-
 def n_uniform(layout: Layout) -> int:
     """Return the uniforms a row: one a 0/1 dimension (Gumbel draws), one a cell (categories within a bucket)."""
-    return _view(layout).n_dims - layout.n_continuous + len(layout.widths)
+    return OneHot.of(layout).n_hot + len(layout.widths)
 
 
 def hinted(u: Tensor, hint: float) -> Tensor:
@@ -213,7 +209,7 @@ def compose(
     game = _Game(config, n_classes, cells)
     filler = CellFiller(
         members,
-        _view(layout),
+        OneHot.of(layout),
         states=layout.code_of_continuous,
         cells=cells,
         n_classes=n_classes + 1,

@@ -164,4 +164,4 @@ class ConditionedRows:
 
 
 def _offsets(view: OneHot) -> Tensor:
-    return torch.tensor([begin for begin, _ in view.spans] + [view.n_dims - view.n_continuous], dtype=torch.int64)
+    return torch.tensor([begin for begin, _ in view.spans] + [view.n_hot], dtype=torch.int64)

@@ -5,7 +5,7 @@ Shape legend: M members (independent fits of one shape, trained side by side), B
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -237,7 +237,6 @@ class Gan:
     """Half-life of the averaged weights, in steps."""
     group: int = 1
     """Consecutive rows of a batch that the losses look at together; a batch is split between such groups only."""
-    extra: Mapping[str, Any] = field(default_factory=dict)
     critic: Callable[[nn.ModuleDict, Tensor, Tensor], Tensor] | None = None
     """``(networks, x (M, B, *), y) -> logits (M, B)``, higher for what looks real, x in the discriminator's view; for
     watching the training. None: there is nothing to ask."""

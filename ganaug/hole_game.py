@@ -21,16 +21,14 @@ from torch.nn import functional as F
 
 from ganaug.encode import ImageLayout
 from ganaug.gan import Adam, Change, Draw, EmittedImages, Gan, Penalty, Tensors
-from ganaug.image_game import adversarial_phases, conv_critic, lazy_gradients, play, precision_for, preset_for
+from ganaug.image_game import adversarial_phases, blocks_of, conv_critic, lazy_gradients, play
 from ganaug.masked_sources import HoledImages, known_pixels, normal
 from ganaug.nets import MemberEmbedding, MemberLinear
 from ganaug.nets.conv import MemberConv2d
-from ganaug.nets.images import Decoder, Encoder, levels_of, widths_of
+from ganaug.nets.images import SLOPE, Decoder, Encoder, levels_of, widths_of
 
 __all__ = ["compose"]
 
-CPU = torch.device("cpu")
-SLOPE = 0.2
 EMBEDDING = 32
 
 
@@ -41,8 +39,7 @@ class _Filler(nn.Module):
         super().__init__()
         levels = levels_of(layout.height, layout.width)
         shape: dict[str, Any] = {"height": layout.height, "width": layout.width, "channels": config.channels}
-        shape |= {"levels": levels, "kind": preset_for(config.preset, layout, CPU)}
-        shape |= {"precision": precision_for(config.precision, CPU)}
+        shape |= {"levels": levels, **blocks_of(config, layout)}
         widths = widths_of(config.channels, levels)
         deep = widths[-1]
         self.encoder = Encoder(members, layout.channels + 1, **shape)

@@ -28,14 +28,13 @@ __all__ = [
     "ImageConfig",
     "ImageDiscriminator",
     "adversarial_phases",
+    "blocks_of",
     "compose",
     "conv_critic",
     "emit",
     "generate",
     "lazy_gradients",
     "play",
-    "precision_for",
-    "preset_for",
     "settle",
 ]
 
@@ -98,6 +97,11 @@ def precision_for(precision: AutoPrecision, device: torch.device) -> Precision:
     if precision != "auto":
         return precision
     return "bfloat16" if device.type == "cuda" else "float32"
+
+
+def blocks_of(config: ImageConfig, layout: ImageLayout) -> dict[str, Any]:
+    """Return the ``kind`` of the trunks' blocks and their ``precision``; where ``config`` is open, a processor's."""
+    return {"kind": preset_for(config.preset, layout, CPU), "precision": precision_for(config.precision, CPU)}
 
 
 C = TypeVar("C", bound=ImageConfig)
@@ -249,8 +253,9 @@ def conv_critic(
     n_classes: int,
     stacked: int = 1,
     attention: Callable[..., nn.Module] | None = None,
+    projection: bool = True,
 ) -> ImageCritic:
-    """Return a convolutional critic with a projection on the class, of ``stacked`` images, channel on channel."""
+    """Return a convolutional critic of ``stacked`` images, channel on channel."""
     return ImageCritic(
         members,
         stacked * layout.channels,
@@ -259,9 +264,9 @@ def conv_critic(
         width=layout.width,
         channels=config.channels,
         levels=levels_of(layout.height, layout.width),
-        kind=preset_for(config.preset, layout, CPU),
-        precision=precision_for(config.precision, CPU),
         attention=attention,
+        projection=projection,
+        **blocks_of(config, layout),
     )
 
 

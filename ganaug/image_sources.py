@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganaug import seeding
 from ganaug.data.image_rows import ImageMember, as_floats
+from ganaug.data.rows import rows_kept
 from ganaug.gan import Tensors
 
 __all__ = ["ImageAnchors", "LatentSource", "Passing"]
@@ -56,15 +56,12 @@ class ImageAnchors:
         cls, members: Sequence[ImageMember], *, n_classes: int, noise: int, most: int, seeds: Sequence[int]
     ) -> ImageAnchors:
         """Choose the anchors of every member: all images of a class, or ``most`` of them at random."""
-        pixels, count = [], np.zeros((len(members), n_classes), np.int64)
-        for m, (member, seed) in enumerate(zip(members, seeds, strict=True)):
-            for c in range(n_classes):
-                own = np.flatnonzero(member.labels == c)
-                if len(own) > most:
-                    own = np.sort(seeding.numpy_rng(seed, "anchors", c).choice(own, most, replace=False))
-                pixels.append(member.read(own))
-                count[m, c] = len(own)
-        return cls._of(np.concatenate(pixels), count, noise)
+        pixels, count = [], []
+        for member, seed in zip(members, seeds, strict=True):
+            kept = rows_kept(member.labels, n_classes, most=most, seed=seed)
+            pixels.append(member.read(np.concatenate(kept)))
+            count.append([len(own) for own in kept])
+        return cls._of(np.concatenate(pixels), np.array(count), noise)
 
     @classmethod
     def stored(cls, arrays: Mapping[str, np.ndarray], *, noise: int) -> ImageAnchors:

@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganaug import seeding
-from ganaug.data.rows import TableMember
+from ganaug.data.rows import TableMember, rows_kept
 from ganaug.gan import Tensors
 from ganaug.image_sources import ImageAnchors
 
@@ -80,16 +79,13 @@ class MaskedRows:
         cls, members: Sequence[TableMember], *, n_classes: int, most: int, seeds: Sequence[int], **options: Any
     ) -> MaskedRows:
         """Take all rows of a class of every member, or ``most`` of them at random."""
-        parts, count = [], np.zeros((len(members), n_classes), np.int64)
-        for m, (member, seed) in enumerate(zip(members, seeds, strict=True)):
-            for c in range(n_classes):
-                own = np.flatnonzero(member.labels == c)
-                if len(own) > most:
-                    own = np.sort(seeding.numpy_rng(seed, "anchors", c).choice(own, most, replace=False))
-                parts.append(member.take(own))
-                count[m, c] = len(own)
+        parts, count = [], []
+        for member, seed in zip(members, seeds, strict=True):
+            kept = rows_kept(member.labels, n_classes, most=most, seed=seed)
+            parts.append(member.take(np.concatenate(kept)))
+            count.append([len(own) for own in kept])
         arrays = {k: np.concatenate([getattr(p, k) for p in parts]) for k in ("continuous", "codes", "buckets")}
-        return cls._of(arrays | {"count": count}, **options)
+        return cls._of(arrays | {"count": np.array(count)}, **options)
 
     @classmethod
     def stored(cls, arrays: Mapping[str, np.ndarray], **options: Any) -> MaskedRows:

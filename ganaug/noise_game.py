@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from ganaug import image_game
 from ganaug.encode import ImageLayout, Layout
 from ganaug.gan import Adam, Draw, Emitted, Gan, Penalty, Phase, Stage, Tensors
-from ganaug.image_game import ImageConfig, adversarial_phases, conv_critic, play, precision_for, preset_for
+from ganaug.image_game import GameConfig, ImageConfig, adversarial_phases, conv_critic, play
 from ganaug.image_sources import LatentSource
 from ganaug.losses import Objective
 from ganaug.nets import Classifier, ConditionalMLP, OneHot, ProjectionCritic, initialise, spectral
@@ -31,9 +31,19 @@ from ganaug.nets.rows import RowGenerator
 from ganaug.penalties import gradient_penalty, interpolate, squared_gradient
 from ganaug.sources import NoiseSource
 
-__all__ = ["NoiseConfig", "Rules", "compose", "make_source", "settle", "stored_source"]
+__all__ = [
+    "LatentConfig",
+    "NoiseConfig",
+    "Rules",
+    "compose",
+    "emit_rows",
+    "generate_rows",
+    "judge_loss",
+    "make_source",
+    "settle",
+    "stored_source",
+]
 
-CPU = torch.device("cpu")
 TABLES = {"steps": 1500, "batch": 256}
 IMAGES = {"steps": 800, "batch": 64}
 
@@ -46,6 +56,8 @@ class NoiseConfig(ImageConfig):
     """Generator steps, at least 0. None: 1,500 for tables and 800 for images."""
     batch: int | None = None
     """Rows of a step. None: 256 of a table, classes balanced, and 64 images."""
+    final_share: float = 0.1
+    """Share of the learning rate that is left at the last step; it falls as a half cosine."""
     width: int = 128
     """Units of a hidden layer of fully connected networks."""
     depth: int = 3
@@ -65,13 +77,31 @@ class NoiseConfig(ImageConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LatentConfig(GameConfig):
+    """Settings that the variants share which draw images from noise in the relativistic game."""
+
+    steps: int = 800
+    """Training steps, at least 0."""
+    noise: int = 64
+    """Dimensions of the noise."""
+    embedding: int = 32
+    """Dimensions of the class beside the noise."""
+    final_share: float = 0.1
+    """Share of the learning rate that is left at the last step; it falls as a half cosine."""
+    hole: float = 0.25
+    """Side of the hole cut into what the discriminator sees, as a share of the image."""
+    half_life: float = 100.0
+    """Half-life of the averaged weights, in steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rules:
     """What makes a variant."""
 
     objective: Objective
     projection: bool = True
-    """Whether the class reaches the critic by a projection on its features (Miyato & Koyama 2018) or beside its input.
-    Convolutional critics always have the projection."""
+    """Whether the class reaches the critic by a projection on its features (Miyato & Koyama 2018). False: beside its
+    input, and of convolutional critics beside their features. Fully connected critics of images have no projection."""
     flat: bool = False
     """Whether the networks of images are fully connected."""
     spectral: bool = False
@@ -105,25 +135,28 @@ def _filled(config: C, defaults: Mapping[str, int]) -> C:
     return replace(config, **{k: v for k, v in defaults.items() if getattr(config, k) is None})
 
 
-def _view(layout: Layout) -> OneHot:
-    return OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
-
-
-def _source(config: NoiseConfig, layout: Layout | ImageLayout) -> NoiseSource | LatentSource:
+def _source(config: NoiseConfig | LatentConfig, layout: Layout | ImageLayout) -> NoiseSource | LatentSource:
     """Noise; of tables also a uniform a 0/1 dimension (Gumbel draws) and a code column (categories within a bucket)."""
     if isinstance(layout, ImageLayout):
         return LatentSource(config.noise)
-    return NoiseSource(config.noise, _view(layout).n_dims - layout.n_continuous + len(layout.widths))
+    return NoiseSource(config.noise, OneHot.of(layout).n_hot + len(layout.widths))
 
 
 def make_source(
-    config: NoiseConfig, layout: Any, members: Sequence[Any], *, n_classes: int, seeds: Sequence[int]
+    config: NoiseConfig | LatentConfig,
+    layout: Any,
+    members: Sequence[Any],
+    *,
+    n_classes: int,
+    seeds: Sequence[int],
 ) -> NoiseSource | LatentSource:
     """Return the noise that every member starts from."""
     return _source(config, layout)
 
 
-def stored_source(config: NoiseConfig, layout: Any, arrays: Mapping[str, np.ndarray]) -> NoiseSource | LatentSource:
+def stored_source(
+    config: NoiseConfig | LatentConfig, layout: Any, arrays: Mapping[str, np.ndarray]
+) -> NoiseSource | LatentSource:
     """Return the source of a loaded member; there is nothing to rebuild."""
     return _source(config, layout)
 
@@ -138,7 +171,7 @@ def compose(
     rules: Rules,
 ) -> Gan:
     """Compose the GAN of ``len(seeds)`` members that the ``rules`` make."""
-    settled = settle(config, layout, CPU)
+    settled = settle(config, layout, image_game.CPU)
     build = _images if isinstance(layout, ImageLayout) else _table
     gan = build(settled, layout, source, rules, n_classes=n_classes, seeds=seeds)  # pyright: ignore[reportArgumentType]
     if rules.spectral:
@@ -185,7 +218,7 @@ def _images(
     if rules.flat:
         shape: dict[str, Any] = {"n_classes": n_classes, "width": config.width, "depth": config.depth}
         generator: nn.Module = FlatGenerator(members, size, noise=config.noise, **shape)
-        critic: nn.Module = FlatCritic(members, int(np.prod(size)), projection=rules.projection, **shape)
+        critic: nn.Module = FlatCritic(members, int(np.prod(size)), **shape)
     else:
         generator = ConvGenerator(
             members,
@@ -194,11 +227,11 @@ def _images(
             embedding=config.embedding,
             n_classes=n_classes,
             channels=config.channels,
-            kind=preset_for(config.preset, layout, CPU),
-            precision=precision_for(config.precision, CPU),
             attention=rules.attention,
+            **image_game.blocks_of(config, layout),
         )
-        critic = conv_critic(config, layout, members=members, n_classes=n_classes, attention=rules.attention)
+        options: dict[str, Any] = {"attention": rules.attention, "projection": rules.projection}
+        critic = conv_critic(config, layout, members=members, n_classes=n_classes, **options)
     penalties = []
     if rules.r1:
         penalties += image_game.lazy_gradients(weight=rules.r1, interval=INTERVAL, of=("r1",))
@@ -225,7 +258,7 @@ def _image_slope(networks: nn.ModuleDict, draw: Draw) -> Tensor:
 def _table(
     config: NoiseConfig, layout: Layout, source: NoiseSource, rules: Rules, *, n_classes: int, seeds: Sequence[int]
 ) -> Gan:
-    members, view = len(seeds), _view(layout)
+    members, view = len(seeds), OneHot.of(layout)
     assert config.steps is not None and config.batch is not None
     shape: dict[str, Any] = {"n_classes": n_classes, "width": config.width, "depth": config.depth}
     codes = {"temperature": config.temperature, "sharpness": config.sharpness, "n_codes": len(layout.widths)}
@@ -251,7 +284,7 @@ def _table(
         networks=networks,
         source=source,
         phases=(
-            Phase(name="judge", moves=("judge",), loss=_judge_loss, optimiser=adam),
+            Phase(name="judge", moves=("judge",), loss=judge_loss, optimiser=adam),
             Phase(
                 name="critic",
                 moves=("critic",),
@@ -270,19 +303,21 @@ def _table(
         ),
         stages=(Stage(steps=config.steps, batch=config.batch),),
         averaged=("generator",),
-        generate=_generate,
-        emit=_emit,
+        generate=generate_rows,
+        emit=emit_rows,
         critic=_score,
         half_life=config.half_life,
     )
 
 
-def _generate(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Tensor:
+def generate_rows(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Tensor:
+    """Return what a `RowGenerator` makes of noise, in the critic's view ``(M, B, D)``."""
     generator: Any = networks["generator"]
     return generator.relaxed(inputs["z"], inputs["v"], y)
 
 
-def _emit(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Emitted:
+def emit_rows(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Emitted:
+    """Return the same for the encoder."""
     generator: Any = networks["generator"]
     continuous, scores = generator(inputs["z"], inputs["v"], y)
     return Emitted(continuous, generator.codes(scores), inputs["v"][..., generator.n_hot :])
@@ -297,18 +332,19 @@ def _score(networks: nn.ModuleDict, x: Tensor, y: Tensor) -> Tensor:
     return scores if scores.ndim == y.ndim else scores[..., 0]
 
 
-def _judge_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+def judge_loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
+    """Return the cross-entropy of the classes of real rows, ``(M, B)``."""
     return F.cross_entropy(networks["judge"](draw.real).transpose(1, 2), draw.y, reduction="none")
 
 
 def _critic_loss(networks: nn.ModuleDict, draw: Draw, *, objective: Objective) -> Tensor:
     with torch.no_grad():
-        draw.cache["fake"] = fake = _generate(networks, draw.inputs, draw.y)
+        draw.cache["fake"] = fake = generate_rows(networks, draw.inputs, draw.y)
     return objective.discriminator(_score(networks, draw.real, draw.y), _score(networks, fake, draw.y))
 
 
 def _generator_loss(networks: nn.ModuleDict, draw: Draw, *, objective: Objective) -> Tensor:
-    fake = _score(networks, _generate(networks, draw.inputs, draw.y), draw.y)
+    fake = _score(networks, generate_rows(networks, draw.inputs, draw.y), draw.y)
     with torch.no_grad():
         real = _score(networks, draw.real, draw.y)
     return objective.generator(real, fake)

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganaug import seeding
 from ganaug.data.image_rows import ImageMember, as_floats
-from ganaug.data.rows import TableMember
+from ganaug.data.rows import TableMember, rows_kept
 from ganaug.gan import Tensors
 
 __all__ = ["OtherRows", "image_arrays", "row_arrays"]
@@ -104,11 +103,6 @@ def image_arrays(member: ImageMember, *, n_classes: int, most: int, seed: int) -
 
 
 def _choose(labels: np.ndarray, n_classes: int, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return all rows of a class, or ``most`` of them at random, class by class, and how many each has."""
-    chosen = []
-    for c in range(n_classes):
-        own = np.flatnonzero(labels == c)
-        if len(own) > most:
-            own = np.sort(seeding.numpy_rng(seed, "anchors", c).choice(own, most, replace=False))
-        chosen.append(own)
-    return np.concatenate(chosen), np.array([len(own) for own in chosen], np.int64)
+    """Return the rows that are kept, class by class, and how many each class has."""
+    kept = rows_kept(labels, n_classes, most=most, seed=seed)
+    return np.concatenate(kept), np.array([len(own) for own in kept], np.int64)

@@ -13,7 +13,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from ganaug import seeding
+from ganaug.data.rows import rows_kept
 from ganaug.gan import Tensors
 
 __all__ = ["AnchorSource", "NoiseSource", "anchor_arrays", "nearest_rows"]
@@ -141,16 +141,12 @@ def anchor_arrays(
     space
         The same rows where distances are taken, ``(n, D)``.
     """
-    chosen, tables = [], []
+    tables = []
     first, size = np.zeros(n_classes, np.int64), np.zeros(n_classes, np.int64)
     begin = 0
-    for c in range(n_classes):
-        own = np.flatnonzero(labels == c)
-        if len(own) > max_anchors:
-            rng = seeding.numpy_rng(seed, "anchors", c)
-            own = np.sort(rng.choice(own, max_anchors, replace=False))
+    chosen = rows_kept(labels, n_classes, most=max_anchors, seed=seed)
+    for c, own in enumerate(chosen):
         first[c], size[c] = begin, len(own)
-        chosen.append(own)
         tables.append(nearest_rows(space[own], neighbours) + begin if len(own) > 1 else np.zeros((len(own), 1), int))
         begin += len(own)
     order = np.concatenate(chosen)

@@ -15,18 +15,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
-from ganaug import seeding
 from ganaug.encode import ImageLayout
 from ganaug.errors import ConfigError
 from ganaug.nets.style import map_sizes
 from ganaug.style_sources import Crossed, StyleSource, halfway
 from ganaug.synthesizer import Synthesizer
 
-__all__ = ["maps", "mix", "truncate", "truncations"]
+__all__ = ["maps", "mix", "truncate"]
 
 
 def maps(synthesizer: Synthesizer) -> list[tuple[int, int]]:
@@ -89,23 +87,12 @@ def mix(
 def truncate(synthesizer: Synthesizer, psi: float) -> Synthesizer:
     """Return the synthesizer with another truncation, ``psi`` of the way from a class's mean style to each image's.
 
+    The same ``random_state`` gives the same images; `ganaug.latent.truncation_sweep` makes a picture of several psi.
+
     Raises
     ------
     ConfigError
         The synthesizer has no styles, or ``psi`` is not a number of at least 0.
     """
     maps(synthesizer)
-    assert "truncation" in {field.name for field in fields(synthesizer.config)}
     return replace(synthesizer, config=replace(synthesizer.config, truncation=psi))
-
-
-def truncations(
-    synthesizer: Synthesizer, label: Any, psis: Sequence[float], n: int, *, random_state: Any = None
-) -> Iterator[tuple[float, Any]]:
-    """Give ``(psi, images)`` for each of ``psis``: the same ``n`` images of a class, as `mix` returns them.
-
-    `ganaug.latent.truncation_sweep` makes a picture of it.
-    """
-    seed = seeding.resolve(random_state)
-    for psi in psis:
-        yield psi, truncate(synthesizer, psi).sample(conditions={label: n}, random_state=seed)

@@ -12,7 +12,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["TableMember", "TableRows"]
+from ganaug import seeding
+
+__all__ = ["TableMember", "TableRows", "rows_kept"]
+
+
+def rows_kept(labels: np.ndarray, n_classes: int, *, most: int, seed: int) -> list[np.ndarray]:
+    """Return for each class the rows that an artefact keeps of it, in their order: all, or ``most`` at random."""
+    kept = []
+    for c in range(n_classes):
+        own = np.flatnonzero(labels == c)
+        if len(own) > most:
+            own = np.sort(seeding.numpy_rng(seed, "anchors", c).choice(own, most, replace=False))
+        kept.append(own)
+    return kept
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,8 +57,8 @@ def member(encoder: TableEncoder, table: pa.Table, schema: TableSchema) -> Table
 def rows(members: Sequence[TableMember], layout: Layout, n_classes: int) -> TableRows | ValueRows:
     """Put the rows of all members together for training."""
     if layout.valued:
-        return ValueRows.pack(members, n_classes=n_classes, view=_view(layout))
-    return TableRows.pack(members, n_classes=n_classes, view=_view(layout))
+        return ValueRows.pack(members, n_classes=n_classes, view=OneHot.of(layout))
+    return TableRows.pack(members, n_classes=n_classes, view=OneHot.of(layout))
 
 
 def monitor(
@@ -72,7 +72,7 @@ def monitor(
     thorough: bool,
 ) -> EnergyMonitor | ValueMonitor:
     """Return what scores the networks on held-out rows, and sees how much the rows of a class vary."""
-    view = _view(layout).to(device)
+    view = OneHot.of(layout).to(device)
     unseen, seen = ([_by_class(m, schema.n_classes, view, device) for m in part] for part in (held_out, shown))
     if layout.valued:
         return ValueMonitor(unseen, [_scores_by_class(m, schema.n_classes, device) for m in held_out], seed=seed)
@@ -81,10 +81,6 @@ def monitor(
 
 def painter(layout: Layout, n_classes: int, *, seed: int, device: torch.device) -> None:
     """Rows of a table have no picture."""
-
-
-def _view(layout: Layout) -> OneHot:
-    return OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
 
 
 def _by_class(member: TableMember, n_classes: int, view: OneHot, device: torch.device) -> list[torch.Tensor]:

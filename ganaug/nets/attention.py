@@ -17,7 +17,7 @@ class SelfAttention(nn.Module):
     """``x + gamma o(x)``, with gamma learnt from 0 (eqs. 1 to 3).
 
     Each place looks at all places by the softmax of ``f(x)^T g(x)``, and takes the mean of ``h(x)`` there. Queries and
-    keys have an eighth of the channels, values a half.
+    keys have an eighth of the channels, and values a half, as in the authors' code; NOTE[DIFF]: an eighth in the paper.
 
     **Shape:** ``(M, B, C, H, W) -> (M, B, C, H, W)``.
     """

@@ -41,6 +41,8 @@ __all__ = [
 Kind = Literal["strided", "residual"]
 Precision = Literal["float32", "bfloat16"]
 SLOPE = 0.2
+EMBEDDING = 32
+"""Dimensions of a class beside the features of a critic."""
 
 
 def levels_of(height: int, width: int, *, coarsest: int = 4) -> int:
@@ -136,9 +138,9 @@ class Encoder(nn.Module):
         first = n_in if self.stem is None else channels
         pairs = zip((first, *self.widths[:-1]), self.widths, strict=True)
         self.down = nn.ModuleList(Resize(members, a, b, kind=kind, up=False) for a, b in pairs)
-        # On the finest map that is small enough, as in SAGAN.
-        at = min(levels - 1, max(0, levels - 2))
-        self.attends, self.attention = at, None if attention is None else attention(members, self.widths[at])
+        # On the last map but one.
+        self.attends = max(0, levels - 2)
+        self.attention = None if attention is None else attention(members, self.widths[self.attends])
 
     def forward(self, x: Tensor) -> list[Tensor]:
         h = fit_size(x, *self.size)
@@ -183,7 +185,7 @@ class Decoder(nn.Module):
         pairs = zip((n_in, *widths[:-1]), widths, extra, strict=True)
         self.up = nn.ModuleList(Resize(members, a + more, b, kind=kind, up=True) for a, b, more in pairs)
         self.out = MemberConv2d(members, channels, n_out, zero=zero)
-        # Before the map is doubled to the image's own size.
+        # Before the last doubling, where there are two.
         self.attends = max(0, levels - 2)
         self.attention = None if attention is None else attention(members, widths[self.attends])
 
@@ -203,6 +205,9 @@ class ImageCritic(nn.Module):
     ``D(x, y) = psi(phi(x)) + <e_y, phi(x)> / sqrt(F)``, Miyato & Koyama 2018 (arXiv 1802.05637), eq. 3.
     NOTE[DIFF]: the product is scaled, so that both heads start at one size.
 
+    Without ``projection`` the class's embedding, of `EMBEDDING` dimensions, joins the features of the image in a layer
+    that both share, ``D(x, y) = psi(phi(x, e_y))``, as in Mirza & Osindero 2014 (arXiv 1411.1784, fig. 1 and sec. 4.1).
+
     **Shape:** ``x (M, B, C, H, W), y (M, B) -> (M, B)``.
     """
 
@@ -220,17 +225,22 @@ class ImageCritic(nn.Module):
         features: int = 128,
         precision: Precision = "float32",
         attention: Callable[..., nn.Module] | None = None,
+        projection: bool = True,
     ) -> None:
         super().__init__()
         size = {"height": height, "width": width}
         kinds: dict[str, Any] = {"kind": kind, "precision": precision, "attention": attention}
         self.encoder = Encoder(members, n_in, channels=channels, levels=levels, **size, **kinds)
         h, w = coarse_size(height, width, levels)
-        self.join = MemberLinear(members, self.encoder.widths[-1] * h * w, features)
+        beside = 0 if projection else EMBEDDING
+        self.join = MemberLinear(members, self.encoder.widths[-1] * h * w + beside, features)
         self.head = MemberLinear(members, features, 1)
-        self.embedding = MemberEmbedding(members, n_classes, features)
-        self.scale = features**-0.5
+        self.embedding = MemberEmbedding(members, n_classes, features if projection else EMBEDDING)
+        self.projection, self.scale = projection, features**-0.5
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        phi = F.leaky_relu(self.join(self.encoder(x)[-1].flatten(2)), SLOPE)
-        return self.head(phi)[..., 0] + (phi * self.embedding(y)).sum(-1) * self.scale
+        seen, e = self.encoder(x)[-1].flatten(2), self.embedding(y)
+        if not self.projection:
+            return self.head(F.leaky_relu(self.join(torch.cat([seen, e], dim=-1)), SLOPE))[..., 0]
+        phi = F.leaky_relu(self.join(seen), SLOPE)
+        return self.head(phi)[..., 0] + (phi * e).sum(-1) * self.scale

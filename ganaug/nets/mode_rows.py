@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from ganaug.nets.conditioning import ConditionalMLP
 from ganaug.nets.modes import Modes
 from ganaug.nets.onehot import OneHot
+from ganaug.nets.rows import best_codes, gumbel
 
 __all__ = ["Made", "ModeGenerator"]
 
@@ -55,7 +56,7 @@ class ModeGenerator(nn.Module):
         super().__init__()
         self.view = view
         self.temperature, self.sharpness = temperature, sharpness
-        self.n_hot = view.n_dims - view.n_continuous
+        self.n_hot = view.n_hot
         self.n_shown = view.n_dims + view.n_continuous * (1 + n_modes)
         self.modes = Modes(members, view.n_continuous, n_modes)
         n_scores = 2 * view.n_continuous * n_modes + self.n_hot
@@ -67,7 +68,7 @@ class ModeGenerator(nn.Module):
         n, k = self.view.n_continuous, self.modes.means.shape[-1]
         out = self.network(torch.cat([z, given], dim=-1), y)
         scores = self.sharpness * out[..., n * k :]
-        noisy = scores - torch.log(-torch.log(v[..., : scores.shape[-1]].clamp(1e-7, 1 - 1e-7)))
+        noisy = scores + gumbel(v[..., : scores.shape[-1]])
         of_modes, of_codes = noisy[..., : n * k].unflatten(-1, (n, k)), noisy[..., n * k :]
         of_modes = of_modes.masked_fill(self.modes.weights[:, None] == 0, -1e4)
         drawn = [self._choose(of_codes[..., begin : begin + width]) for begin, width in self.view.spans]
@@ -106,7 +107,4 @@ class ModeGenerator(nn.Module):
 
     def codes(self, made: Made, n_codes: int) -> Tensor:
         """Return the code of every column ``(M, B, Q)``."""
-        codes = torch.zeros(*made.hot.shape[:-1], n_codes, dtype=torch.int64, device=made.hot.device)
-        for (begin, width), (column, _) in zip(self.view.spans, self.view.blocks, strict=True):
-            codes[..., column] = made.hot[..., begin : begin + width].argmax(-1)
-        return codes
+        return best_codes(self.view, made.hot, n_codes)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ganaug.encode import Layout
+
 __all__ = ["OneHot"]
 
 
@@ -33,7 +35,10 @@ class OneHot(nn.Module):
         super().__init__()
         self.n_continuous = n_continuous
         self.blocks = tuple((k, w) for k, w in enumerate(widths) if w > 1)
-        self.n_dims = n_continuous + sum(w for _, w in self.blocks)
+        self.n_hot = sum(w for _, w in self.blocks)
+        """H."""
+        self.n_dims = n_continuous + self.n_hot
+        """D."""
         starts, start = [], 0
         for _, w in self.blocks:
             starts.append(start)
@@ -49,9 +54,14 @@ class OneHot(nn.Module):
         spread = [i for i, (_, w) in enumerate(self.blocks) for _ in range(w)]
         self.register_buffer("column_of_dim", torch.tensor(spread, dtype=torch.int64), persistent=False)
 
+    @classmethod
+    def of(cls, layout: Layout) -> OneHot:
+        """Return the view of an encoder's rows."""
+        return cls(layout.n_continuous, layout.widths, layout.code_of_continuous)
+
     def hot(self, buckets: Tensor) -> Tensor:
         """Return the 0/1 blocks alone, ``(..., D - C)`` float32."""
-        out = torch.zeros(*buckets.shape[:-1], self.n_dims - self.n_continuous, device=buckets.device)
+        out = torch.zeros(*buckets.shape[:-1], self.n_hot, device=buckets.device)
         return out.scatter_(-1, buckets[..., self.columns] + self.offsets, 1.0) if self.blocks else out
 
     def spread(self, per_column: Tensor) -> Tensor:

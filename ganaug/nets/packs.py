@@ -17,25 +17,23 @@ __all__ = ["PackCritic", "pack", "unpack"]
 
 
 def pack(x: Tensor, pac: int) -> Tensor:
-    """Lay ``pac`` rows that follow each other side by side; a last pack that is not full begins again at the first row.
+    """Lay ``pac`` rows that follow each other side by side.
 
-    **Shape:** ``(M, B, I) -> (M, P, pac I)``, ``P = ceil(B / pac)``.
+    **Shape:** ``(M, B, I) -> (M, P, pac I)``, ``B = P pac``.
 
-    >>> pack(torch.arange(5.0).reshape(1, 5, 1), 2).tolist()
-    [[[0.0, 1.0], [2.0, 3.0], [4.0, 0.0]]]
+    >>> pack(torch.arange(4.0).reshape(1, 4, 1), 2).tolist()
+    [[[0.0, 1.0], [2.0, 3.0]]]
     """
-    packs = -(-x.shape[1] // pac)
-    index = torch.arange(packs * pac, device=x.device).remainder(x.shape[1])
-    return x[:, index].reshape(x.shape[0], packs, -1)
+    return x.unflatten(1, (-1, pac)).flatten(2)
 
 
-def unpack(of_packs: Tensor, rows: int, pac: int) -> Tensor:
-    """Give every row what its pack has. **Shape:** ``(M, P) -> (M, rows)``.
+def unpack(of_packs: Tensor, pac: int) -> Tensor:
+    """Give every row what its pack has. **Shape:** ``(M, P) -> (M, P pac)``.
 
-    >>> unpack(torch.tensor([[1.0, 2.0, 3.0]]), 5, 2).tolist()
-    [[1.0, 1.0, 2.0, 2.0, 3.0]]
+    >>> unpack(torch.tensor([[1.0, 2.0]]), 2).tolist()
+    [[1.0, 1.0, 2.0, 2.0]]
     """
-    return of_packs.repeat_interleave(pac, dim=1)[:, :rows]
+    return of_packs.repeat_interleave(pac, dim=1)
 
 
 class PackCritic(nn.Module):

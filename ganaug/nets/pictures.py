@@ -6,14 +6,13 @@ Shape legend: M members, B images of a batch, C channels, H and W pixels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganaug.nets.blocks import MemberEmbedding, MemberLinear
-from ganaug.nets.conditioning import ConditionalMLP, ProjectionCritic
+from ganaug.nets.conditioning import ConditionalMLP
 from ganaug.nets.images import Decoder, Kind, Precision, coarse_size, levels_of, widths_of
 
 __all__ = ["ConvGenerator", "FlatCritic", "FlatGenerator"]
@@ -80,21 +79,14 @@ class FlatGenerator(nn.Module):
 
 
 class FlatCritic(nn.Module):
-    """A fully connected critic of pixels, or of rows, that is given the class beside them or as a projection.
+    """A fully connected critic of pixels that is given the class beside them.
 
     **Shape:** ``x (M, B, *) of n_in numbers, y (M, B) -> (M, B)``.
     """
 
-    def __init__(
-        self, members: int, n_in: int, *, n_classes: int, width: int, depth: int, projection: bool = False
-    ) -> None:
+    def __init__(self, members: int, n_in: int, *, n_classes: int, width: int, depth: int) -> None:
         super().__init__()
-        shape: dict[str, Any] = {"n_classes": n_classes, "width": width, "depth": depth}
-        self.network: nn.Module = (
-            ProjectionCritic(members, n_in, **shape) if projection else ConditionalMLP(members, n_in, 1, **shape)
-        )
-        self.projection = projection
+        self.network = ConditionalMLP(members, n_in, 1, n_classes=n_classes, width=width, depth=depth)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        scores = self.network(x.flatten(2), y)
-        return scores if self.projection else scores[..., 0]
+        return self.network(x.flatten(2), y)[..., 0]

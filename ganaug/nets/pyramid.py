@@ -121,7 +121,7 @@ def _doubling(members: int, n_in: int, n_out: int, kind: Kind) -> nn.Module:
 class PyramidGenerator(nn.Module):
     """Noise and the class's embedding -> maps of every level, and an image from each.
 
-    With ``normalised``, noise and maps have a root mean square of 1 in every place (`pixel_norm`).
+    Noise and maps have a root mean square of 1 in every place (`pixel_norm`).
     """
 
     def __init__(
@@ -135,10 +135,9 @@ class PyramidGenerator(nn.Module):
         channels: int,
         kind: Kind,
         precision: Precision = "float32",
-        normalised: bool = False,
     ) -> None:
         super().__init__()
-        self.scales, self.normalised = Scales.of(*size[1:]), normalised
+        self.scales = Scales.of(*size[1:])
         self.precision: Precision = precision
         fine = widths_of(channels, self.scales.levels)[::-1]
         widths = (2 * fine[0], *fine)
@@ -153,19 +152,16 @@ class PyramidGenerator(nn.Module):
 
         **Shape:** ``inputs["z"] (M, B, noise)``, ``y (M, B)``.
         """
-        z = self._norm(inputs["z"])
+        z = pixel_norm(inputs["z"])
         h = self.enter(torch.cat([z, self.embedding(y)], dim=-1))
         found, dtype = [], h.dtype
         with autocast(self, h, self.precision):
-            h = self._norm(F.leaky_relu(h, SLOPE).unflatten(-1, (-1, *self.scales.sizes[0])))
+            h = pixel_norm(F.leaky_relu(h, SLOPE).unflatten(-1, (-1, *self.scales.sizes[0])))
             for level in range(levels.stop):
-                h = self._norm(self.up[level - 1](h)) if level else h
+                h = pixel_norm(self.up[level - 1](h)) if level else h
                 if level in levels:
                     found.append(self.paint[level](h).to(dtype).tanh())
         return found
-
-    def _norm(self, x: Tensor) -> Tensor:
-        return pixel_norm(x) if self.normalised else x
 
 
 class MultiscaleGenerator(PyramidGenerator):

@@ -62,7 +62,7 @@ class RowGenerator(nn.Module):
         super().__init__()
         self.view = view
         self.temperature, self.sharpness = temperature, sharpness
-        self.n_hot = view.n_dims - view.n_continuous
+        self.n_hot = view.n_hot
         self.n_codes = n_codes
         shape: dict[str, Any] = {"n_classes": n_classes, "width": width, "depth": depth}
         self.network = ConditionalMLP(members, noise, view.n_dims, factors=factors, **shape)

@@ -1,7 +1,8 @@
 """Spectral normalisation: a layer's weights divided by their largest singular value (Miyato et al. 2018).
 
 arXiv 1802.05957, sec. 2.1 and alg. 1. Every member's matrix has its own; of a convolution it is the weight laid out as
-``(outputs, inputs times kernel)``.
+``(outputs, inputs times kernel)``. NOTE[DIFF]: class embeddings are not normalised. A layer that starts at 0, as the
+last one of a residual block, has no norm to be divided by and is left as it is until its first step.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ __all__ = ["normalise", "refresh"]
 
 FIRST = 20
 """Power iterations before training; then one a step (alg. 1)."""
+LEAST = 1e-6
+"""Norm up to which a weight counts as zero."""
 
 
 class _Normalised(nn.Module):
@@ -42,7 +45,7 @@ class _Normalised(nn.Module):
         with torch.no_grad():
             right = F.normalize((self.left[:, None] @ matrix)[:, 0], dim=1)
         sigma = (self.left * (matrix @ right[..., None])[..., 0]).sum(1)
-        return weight / sigma.clamp(min=1e-6).reshape(-1, *[1] * (weight.ndim - 1))
+        return weight / torch.where(sigma > LEAST, sigma, 1.0).reshape(-1, *[1] * (weight.ndim - 1))
 
     @torch.no_grad()
     def iterate(self, weight: Tensor, times: int) -> None:
@@ -50,7 +53,8 @@ class _Normalised(nn.Module):
         matrix = self._matrix(weight)
         for _ in range(times):
             right = F.normalize((self.left[:, None] @ matrix)[:, 0], dim=1)
-            self.left.copy_(F.normalize((matrix @ right[..., None])[..., 0], dim=1))
+            left = F.normalize((matrix @ right[..., None])[..., 0], dim=1)
+            self.left.copy_(torch.where(left.any(1, keepdim=True), left, self.left))  # a matrix of zeros tells nothing
 
 
 def normalise(network: nn.Module) -> None:

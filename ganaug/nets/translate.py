@@ -16,13 +16,11 @@ from torch.nn import functional as F
 from ganaug.nets.blocks import MemberEmbedding, MemberLinear
 from ganaug.nets.conditioning import ConditionalMLP
 from ganaug.nets.conv import MemberConv2d
-from ganaug.nets.images import Decoder, Encoder, Kind, Precision, levels_of, widths_of
+from ganaug.nets.images import SLOPE, Decoder, Encoder, Kind, Precision, levels_of, widths_of
 from ganaug.nets.onehot import OneHot
 from ganaug.nets.rows import best_codes, gumbel, relax
 
 __all__ = ["ImageTranslator", "RowTranslator"]
-
-SLOPE = 0.2
 
 
 class _Modulated(nn.Module):
@@ -113,7 +111,7 @@ class RowTranslator(nn.Module):
         super().__init__()
         self.view, self.n_codes = view, n_codes
         self.temperature, self.sharpness, self.hold = temperature, sharpness, hold
-        self.n_hot = view.n_dims - view.n_continuous
+        self.n_hot = view.n_hot
         self.sources = MemberEmbedding(members, n_classes, 16)
         n_in = view.n_dims + noise + 16
         self.network = ConditionalMLP(members, n_in, view.n_dims, n_classes=n_classes, width=width, depth=depth)

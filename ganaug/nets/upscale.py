@@ -10,11 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganaug.nets.conv import MemberConv2d
-from ganaug.nets.images import Precision, autocast
+from ganaug.nets.images import SLOPE, Precision, autocast
 
 __all__ = ["Upscaler", "bicubic", "shrink"]
-
-SLOPE = 0.2
 
 
 def shrink(x: Tensor, factor: int) -> Tensor:

@@ -85,15 +85,11 @@ def _space(view: OneHot, member: TableMember) -> np.ndarray:
     return np.concatenate([member.continuous.astype(np.float32), hot], axis=1)
 
 
-def _view(layout: Layout) -> OneHot:
-    return OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
-
-
 def make_source(
     config: Config, layout: Layout, members: Sequence[TableMember], *, n_classes: int, seeds: Sequence[int]
 ) -> AnchorSource | ValueAnchorSource:
     """Choose the anchors of every member among its rows."""
-    view = _view(layout)
+    view = OneHot.of(layout)
     kept = {"neighbours": config.neighbours, "max_anchors": config.max_anchors}
     if layout.valued:
         chosen = [
@@ -132,7 +128,7 @@ class _Generator(nn.Module):
 
     def __init__(self, config: Config, layout: Layout, *, members: int, n_classes: int) -> None:
         super().__init__()
-        self.view = _view(layout)
+        self.view = OneHot.of(layout)
         self.config = config
         self.n_continuous = layout.n_continuous
         self.register_buffer("states", torch.tensor(layout.code_of_continuous, dtype=torch.int64), persistent=False)
@@ -259,7 +255,7 @@ def build(
             "generator": _Generator(config, layout, members=members, n_classes=n_classes),
             "discriminator": ProjectionCritic(
                 members,
-                _view(layout).n_dims,
+                OneHot.of(layout).n_dims,
                 n_classes=n_classes,
                 width=config.width,
                 depth=config.depth,

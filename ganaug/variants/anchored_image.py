@@ -22,11 +22,11 @@ from ganaug import image_game
 from ganaug.data.image_rows import ImageMember
 from ganaug.encode import ImageLayout
 from ganaug.gan import About, Draw, Gan, Tensors
-from ganaug.image_game import GameConfig, compose, precision_for, preset_for
+from ganaug.image_game import GameConfig, blocks_of, compose
 from ganaug.image_sources import ImageAnchors
 from ganaug.nets import MemberEmbedding, MemberLinear
 from ganaug.nets.conv import MemberConv2d
-from ganaug.nets.images import Decoder, Encoder, coarse_size, levels_of, widths_of
+from ganaug.nets.images import SLOPE, Decoder, Encoder, levels_of, widths_of
 
 __all__ = [
     "ABOUT",
@@ -50,10 +50,8 @@ KEEPS_ROWS = True
 MODALITIES = ("images",)
 STARTS_FROM_ROWS = True
 
-SLOPE = 0.2
 SMALL = 16
 """Pixels of the longer side up to which images are small."""
-CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +104,7 @@ class _Generator(nn.Module):
         self.config, self.size = config, (layout.height, layout.width)
         levels = levels_of(layout.height, layout.width)
         shape: dict[str, Any] = {"height": layout.height, "width": layout.width, "channels": config.channels}
-        shape |= {"levels": levels, "kind": preset_for(config.preset, layout, CPU)}
-        shape |= {"precision": precision_for(config.precision, CPU)}
+        shape |= {"levels": levels, **blocks_of(config, layout)}
         widths = widths_of(config.channels, levels)
         deep = widths[-1]
         self.encoder = Encoder(members, 2 * layout.channels, **shape)
@@ -119,7 +116,6 @@ class _Generator(nn.Module):
         self.affine = MemberLinear(members, deep, 6, zero=True)
         self.flow = MemberConv2d(members, deep, 2, zero=True)
         self.paint = Decoder(members, deep, layout.channels, beside=widths, zero=True, **shape)
-        self.coarse = coarse_size(layout.height, layout.width, levels)
         rows, columns = ((torch.arange(n) + 0.5) / n * 2 - 1 for n in self.size)
         grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij")[::-1], dim=-1)
         self.register_buffer("grid", grid, persistent=False)

@@ -12,10 +12,7 @@ on a mixture of three clouds the spread of one between two modes, .6 being right
 and from 1.31 to .76 by the latter. No batch normalisation and no dropout; codes and modes are 0/1 with the gradient of
 a softmax; the cross-entropy of the column asked for is that of its scores before the draw.
 
-Packs are made of rows that follow each other in a batch. Where a batch is taken in parts (several processes, or a
-device whose memory does not hold it) each part makes its own packs, and where its rows do not divide, its last pack is
-filled with its first rows: every row is judged in a whole pack, and the sum over the parts is that of the whole batch
-wherever they hold whole packs.
+Packs are made of rows that follow each other in a batch, which `Gan.group` holds together where a batch is split.
 
 Shape legend: M members, B rows of a batch, P packs, C continuous dimensions, H 0/1 dimensions of the code columns.
 """
@@ -92,13 +89,9 @@ class Config:
     """Half-life of the averaged weights, in steps."""
 
 
-def _view(layout: Layout) -> OneHot:
-    return OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
-
-
 def _sizes(config: Config, layout: Layout) -> dict[str, int]:
     """Return the noise, and uniforms: one a mode and a 0/1 dimension, one a code column (categories in a bucket)."""
-    n_hot = _view(layout).n_dims - layout.n_continuous
+    n_hot = OneHot.of(layout).n_hot
     return {"size": config.noise, "n_uniform": layout.n_continuous * config.modes + n_hot + len(layout.widths)}
 
 
@@ -107,12 +100,12 @@ def make_source(
 ) -> ConditionedRows:
     """Count the values of every column and class, and hold the rows for training by sampling."""
     sizes = _sizes(config, layout)
-    return ConditionedRows.fit(members, _view(layout), layout.code_of_continuous, n_classes=n_classes, **sizes)
+    return ConditionedRows.fit(members, OneHot.of(layout), layout.code_of_continuous, n_classes=n_classes, **sizes)
 
 
 def stored_source(config: Config, layout: Layout, arrays: Mapping[str, np.ndarray]) -> ConditionedRows:
     """Rebuild the source of one member from what `ConditionedRows.arrays` returned."""
-    return ConditionedRows.stored(arrays, _view(layout), **_sizes(config, layout))
+    return ConditionedRows.stored(arrays, OneHot.of(layout), **_sizes(config, layout))
 
 
 def build(config: Config, layout: Layout, source: ConditionedRows, *, n_classes: int, seeds: Sequence[int]) -> Gan:
@@ -154,12 +147,13 @@ def build(config: Config, layout: Layout, source: ConditionedRows, *, n_classes:
         generate=_generate,
         emit=_emit,
         half_life=config.half_life,
+        group=config.pac,
     )
 
 
 def _networks(config: Config, layout: Layout, *, members: int, n_classes: int) -> nn.ModuleDict:
-    view = _view(layout)
-    n_hot = view.n_dims - layout.n_continuous
+    view = OneHot.of(layout)
+    n_hot = view.n_hot
     size: dict[str, Any] = {"width": config.width, "depth": config.depth}
     generator = ModeGenerator(
         members,
@@ -238,13 +232,13 @@ class _Game:
             shown = {"real": real, "fake": fake, "given": self._given(networks, draw)}
             draw.cache.update({name: pack(rows, self.config.pac) for name, rows in shown.items()})
         of_real, of_fake = (self._score(networks, draw, draw.cache[name]) for name in ("real", "fake"))
-        return self._rows(losses.wasserstein_critic(of_real, of_fake), draw)
+        return unpack(losses.wasserstein_critic(of_real, of_fake), self.config.pac)
 
     def slope(self, networks: nn.ModuleDict, draw: Draw) -> Tensor:
         """Pull the slope to 1 between packs of real and of generated rows (PacWGAN-GP), ``(M, B)``."""
         u = pack(draw.uniform(1), self.config.pac)[..., 0]
         between = interpolate(draw.cache["real"], draw.cache["fake"], u)
-        return self._rows(gradient_penalty(lambda x: self._score(networks, draw, x), between), draw)
+        return unpack(gradient_penalty(lambda x: self._score(networks, draw, x), between), self.config.pac)
 
     def generator_loss(self, networks: nn.ModuleDict, draw: Draw) -> Tensor:
         fake, made = self._fake(networks, draw)
@@ -252,7 +246,7 @@ class _Game:
         fooled = losses.wasserstein_generator(self._score(networks, draw, pack(fake, self.config.pac)))
         generator: Any = networks["generator"]
         unlike = disobedience(made.scores, draw.inputs["taught"], generator.view.spans)
-        return self._rows(fooled, draw) + self.config.obedience * unlike
+        return unpack(fooled, self.config.pac) + self.config.obedience * unlike
 
     def _fake(self, networks: nn.ModuleDict, draw: Draw) -> tuple[Tensor, Made]:
         generator: Any = networks["generator"]
@@ -277,9 +271,6 @@ class _Game:
         rows = packs.unflatten(-1, (self.config.pac, -1)).flatten(1, 2)
         seen = torch.cat([rows, networks["judge"](rows)], dim=-1)
         return networks["critic"](pack(seen, self.config.pac), draw.cache["given"])
-
-    def _rows(self, of_packs: Tensor, draw: Draw) -> Tensor:
-        return unpack(of_packs, draw.y.shape[1], self.config.pac)
 
 
 def disobedience(scores: Tensor, asked: Tensor, spans: Sequence[tuple[int, int]]) -> Tensor:

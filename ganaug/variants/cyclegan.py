@@ -25,7 +25,7 @@ from ganaug import image_game, losses
 from ganaug.encode import ImageLayout, Layout
 from ganaug.errors import DataError
 from ganaug.gan import About, Adam, Draw, Emitted, Gan, Penalty, Phase, Stage, Tensors
-from ganaug.image_game import GameConfig, adversarial_phases, conv_critic, lazy_gradients, precision_for, preset_for
+from ganaug.image_game import GameConfig, adversarial_phases, blocks_of, conv_critic, lazy_gradients
 from ganaug.nets import OneHot, ProjectionCritic, initialise
 from ganaug.nets.translate import ImageTranslator, RowTranslator
 from ganaug.other_rows import OtherRows, image_arrays, row_arrays
@@ -41,7 +41,6 @@ KEEPS_ROWS = True
 """The artefact holds the training rows that translations start from."""
 MODALITIES = ("tables", "images")
 
-CPU = torch.device("cpu")
 TABLES, IMAGES = 1200, 400
 
 
@@ -99,15 +98,11 @@ def _steps(config: Config, layout: Layout | ImageLayout) -> int:
     return IMAGES if isinstance(layout, ImageLayout) else TABLES
 
 
-def _view(layout: Layout) -> OneHot:
-    return OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
-
-
 def _uniforms(layout: Layout | ImageLayout) -> int:
     """Of tables one for each 0/1 dimension (Gumbel draws) and each code column (categories within a bucket)."""
     if isinstance(layout, ImageLayout):
         return 0
-    return _view(layout).n_dims - layout.n_continuous + len(layout.widths)
+    return OneHot.of(layout).n_hot + len(layout.widths)
 
 
 def make_source(
@@ -176,8 +171,7 @@ def _images(config: Config, layout: ImageLayout, source: OtherRows, *, n_classes
         n_classes=n_classes,
         channels=config.channels,
         depth=config.depth,
-        kind=preset_for(config.preset, layout, CPU),
-        precision=precision_for(config.precision, CPU),
+        **blocks_of(config, layout),
     )
     critic = conv_critic(config, layout, members=members, n_classes=n_classes)
     gradients = lazy_gradients(weight=config.gamma, interval=config.penalty_interval)
@@ -213,7 +207,7 @@ def image_identity(networks: nn.ModuleDict, draw: Draw) -> Tensor:
 
 
 def _table(config: Config, layout: Layout, source: OtherRows, *, n_classes: int, seeds: Sequence[int]) -> Gan:
-    members, view = len(seeds), _view(layout)
+    members, view = len(seeds), OneHot.of(layout)
     shape: dict[str, Any] = {"n_classes": n_classes, "width": config.width, "depth": config.depth}
     codes: dict[str, Any] = {"temperature": config.temperature, "sharpness": config.sharpness, "hold": config.hold}
     translator = RowTranslator(members, view, noise=config.noise, n_codes=len(layout.widths), **codes, **shape)

@@ -1,4 +1,8 @@
-"""The hinge loss with a spectrally normalised critic (Miyato et al. 2018, arXiv 1802.05957)."""
+"""The hinge loss with a spectrally normalised critic (Miyato et al. 2018, arXiv 1802.05957).
+
+The class reaches the critic by a projection (Miyato & Koyama 2018, arXiv 1802.05637). NOTE[DIFF]: its embedding is not
+normalised.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +32,6 @@ class Config(NoiseConfig):
 
     n_critic: int = 1
     """Critic steps a generator step."""
-    learning_rate: float = 1e-3
-    """Of both networks at the first step."""
-    final_share: float = 0.1
-    """Share of it that is left at the last step; it falls as a half cosine."""
 
 
 def build(config: Config, layout: Any, source: Any, *, n_classes: int, seeds: Sequence[int]) -> Gan:

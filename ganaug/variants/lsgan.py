@@ -29,10 +29,6 @@ MODALITIES = ("tables", "images")
 class Config(NoiseConfig):
     """Settings of the least-squares GAN."""
 
-    learning_rate: float = 1e-3
-    """Of both networks at the first step."""
-    final_share: float = 0.1
-    """Share of it that is left at the last step; it falls as a half cosine."""
     gamma: float = 0.1
     """Weight of R1 on real rows (Mescheder et al. 2018, arXiv 1801.04406), taken every eighth step; 0: none."""
 

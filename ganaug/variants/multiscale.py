@@ -13,28 +13,24 @@ to each other; the class is a projection; bounded images (tanh), faint before tr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
 from ganaug.encode import ImageLayout
 from ganaug.gan import About, Adam, Draw, EmittedImages, Gan, Tensors
 from ganaug.image_game import (
-    GameConfig,
     adversarial_phases,
+    blocks_of,
     lazy_gradients,
     play,
-    precision_for,
-    preset_for,
     settle,
 )
-from ganaug.image_sources import LatentSource
 from ganaug.nets.equalised import equalise
 from ganaug.nets.pyramid import MultiscaleCritic, MultiscaleGenerator, Scales
+from ganaug.noise_game import LatentConfig, make_source, stored_source
 
 __all__ = ["ABOUT", "KEEPS_ROWS", "MODALITIES", "Config", "build", "make_source", "settle", "stored_source"]
 
@@ -47,50 +43,24 @@ KEEPS_ROWS = False
 """The artefact holds no training image."""
 MODALITIES = ("images",)
 
-CPU = torch.device("cpu")
 FAINT = 0.25
 """Contrast of the images of all scales before training."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(GameConfig):
+class Config(LatentConfig):
     """Settings of the GAN of several scales."""
 
-    steps: int = 800
-    """Training steps, at least 0."""
-    noise: int = 64
-    """Dimensions of the noise."""
-    embedding: int = 32
-    """Dimensions of the class beside the noise."""
     learning_rate: float = 5e-3
     """Of both networks at the first step; of equalised weights, whose size is 1."""
-    final_share: float = 0.1
-    """Share of the learning rate that is left at the last step."""
-    hole: float = 0.25
-    """Side of the hole cut into what the discriminator sees, as a share of the image."""
-    half_life: float = 100.0
-    """Half-life of the averaged weights, in steps."""
 
 
-def make_source(
-    config: Config, layout: ImageLayout, members: Sequence[Any], *, n_classes: int, seeds: Sequence[int]
-) -> LatentSource:
-    """Return the noise that every member starts from."""
-    return LatentSource(config.noise)
-
-
-def stored_source(config: Config, layout: ImageLayout, arrays: Mapping[str, np.ndarray]) -> LatentSource:
-    """Return the source of a loaded member; there is nothing to rebuild."""
-    return LatentSource(config.noise)
-
-
-def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classes: int, seeds: Sequence[int]) -> Gan:
+def build(config: Config, layout: ImageLayout, source: Any, *, n_classes: int, seeds: Sequence[int]) -> Gan:
     """Compose the GAN of ``len(seeds)`` members."""
     members, size = len(seeds), (layout.channels, layout.height, layout.width)
-    shape: dict[str, Any] = {"n_classes": n_classes, "channels": config.channels}
-    shape |= {"kind": preset_for(config.preset, layout, CPU), "precision": precision_for(config.precision, CPU)}
+    shape = {"n_classes": n_classes, "channels": config.channels, **blocks_of(config, layout)}
     noise = {"noise": config.noise, "embedding": config.embedding}
-    generator = MultiscaleGenerator(members, size, normalised=True, **noise, **shape)
+    generator = MultiscaleGenerator(members, size, **noise, **shape)
     critic = MultiscaleCritic(members, size, **shape)
     phases = adversarial_phases(
         adam=Adam(learning_rate=config.learning_rate, betas=(0.0, 0.99), final_share=config.final_share),

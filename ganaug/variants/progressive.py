@@ -11,30 +11,27 @@ faint when their level comes in, as noise of full contrast takes hundreds of ste
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from ganaug.encode import ImageLayout
 from ganaug.errors import ConfigError
 from ganaug.gan import About, Adam, Gan, Stage
 from ganaug.image_game import (
-    GameConfig,
     adversarial_phases,
+    blocks_of,
     lazy_gradients,
     play,
-    precision_for,
-    preset_for,
     settle,
 )
-from ganaug.image_sources import LatentSource
 from ganaug.nets.equalised import equalise
 from ganaug.nets.growing import GrowingCritic, GrowingGenerator
+from ganaug.noise_game import LatentConfig, make_source, stored_source
 
 __all__ = ["ABOUT", "KEEPS_ROWS", "MODALITIES", "Config", "build", "make_source", "settle", "stored_source"]
 
@@ -47,48 +44,23 @@ KEEPS_ROWS = False
 """The artefact holds no training image."""
 MODALITIES = ("images",)
 
-CPU = torch.device("cpu")
 FAINT = 0.25
 """Contrast of the images of a level before it is trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(GameConfig):
+class Config(LatentConfig):
     """Settings of the growing GAN."""
 
-    steps: int = 800
-    """Training steps of all sizes together, at least 0."""
     growing: float = 0.5
     """Share of the steps before the full size is reached, 0 to 0.5; each smaller size and each fade has as many."""
     group: int = 4
     """Consecutive images that the discriminator compares; 1: none."""
-    noise: int = 64
-    """Dimensions of the noise."""
-    embedding: int = 32
-    """Dimensions of the class beside the noise."""
     learning_rate: float = 1e-2
     """Of both networks at the first step; of equalised weights, whose size is 1."""
-    final_share: float = 0.1
-    """Share of the learning rate that is left at the last step."""
-    hole: float = 0.25
-    """Side of the hole cut into what the discriminator sees, as a share of the image."""
-    half_life: float = 100.0
-    """Half-life of the averaged weights, in steps."""
 
 
-def make_source(
-    config: Config, layout: ImageLayout, members: Sequence[Any], *, n_classes: int, seeds: Sequence[int]
-) -> LatentSource:
-    """Return the noise that every member starts from."""
-    return LatentSource(config.noise)
-
-
-def stored_source(config: Config, layout: ImageLayout, arrays: Mapping[str, np.ndarray]) -> LatentSource:
-    """Return the source of a loaded member; there is nothing to rebuild."""
-    return LatentSource(config.noise)
-
-
-def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classes: int, seeds: Sequence[int]) -> Gan:
+def build(config: Config, layout: ImageLayout, source: Any, *, n_classes: int, seeds: Sequence[int]) -> Gan:
     """Compose the GAN of ``len(seeds)`` members.
 
     Raises
@@ -98,10 +70,9 @@ def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classe
     """
     _require(config)
     members, size = len(seeds), (layout.channels, layout.height, layout.width)
-    shape: dict[str, Any] = {"n_classes": n_classes, "channels": config.channels}
-    shape |= {"kind": preset_for(config.preset, layout, CPU), "precision": precision_for(config.precision, CPU)}
+    shape = {"n_classes": n_classes, "channels": config.channels, **blocks_of(config, layout)}
     noise = {"noise": config.noise, "embedding": config.embedding}
-    generator = GrowingGenerator(members, size, normalised=True, **noise, **shape)
+    generator = GrowingGenerator(members, size, **noise, **shape)
     critic = GrowingCritic(members, size, group=config.group, **shape)
     phases = adversarial_phases(
         adam=Adam(learning_rate=config.learning_rate, betas=(0.0, 0.99), final_share=config.final_share),

@@ -8,19 +8,15 @@ teach. Its artefact keeps no training image.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
-
-from ganaug.data.image_rows import ImageMember
 from ganaug.encode import ImageLayout
 from ganaug.gan import About, Gan
-from ganaug.image_game import GameConfig, compose, precision_for, preset_for, settle
-from ganaug.image_sources import LatentSource
+from ganaug.image_game import blocks_of, compose, settle
 from ganaug.nets.pictures import ConvGenerator
+from ganaug.noise_game import LatentConfig, make_source, stored_source
 
 __all__ = ["ABOUT", "KEEPS_ROWS", "MODALITIES", "Config", "build", "make_source", "settle", "stored_source"]
 
@@ -33,40 +29,13 @@ KEEPS_ROWS = False
 """The artefact holds no training image."""
 MODALITIES = ("images",)
 
-CPU = torch.device("cpu")
-
 
 @dataclass(frozen=True, kw_only=True)
-class Config(GameConfig):
+class Config(LatentConfig):
     """Settings of the conditional image GAN."""
 
-    steps: int = 800
-    """Training steps, at least 0."""
-    noise: int = 64
-    """Dimensions of the noise."""
-    embedding: int = 32
-    """Dimensions of the class beside the noise."""
-    final_share: float = 0.1
-    """Share of the learning rate that is left at the last step."""
-    hole: float = 0.25
-    """Side of the hole cut into what the discriminator sees, as a share of the image."""
-    half_life: float = 100.0
-    """Half-life of the averaged weights, in steps."""
 
-
-def make_source(
-    config: Config, layout: ImageLayout, members: Sequence[ImageMember], *, n_classes: int, seeds: Sequence[int]
-) -> LatentSource:
-    """Return the noise that every member starts from."""
-    return LatentSource(config.noise)
-
-
-def stored_source(config: Config, layout: ImageLayout, arrays: Mapping[str, np.ndarray]) -> LatentSource:
-    """Return the source of a loaded member; there is nothing to rebuild."""
-    return LatentSource(config.noise)
-
-
-def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classes: int, seeds: Sequence[int]) -> Gan:
+def build(config: Config, layout: ImageLayout, source: Any, *, n_classes: int, seeds: Sequence[int]) -> Gan:
     """Compose the GAN of ``len(seeds)`` members."""
     generator = ConvGenerator(
         len(seeds),
@@ -75,8 +44,7 @@ def build(config: Config, layout: ImageLayout, source: LatentSource, *, n_classe
         embedding=config.embedding,
         n_classes=n_classes,
         channels=config.channels,
-        kind=preset_for(config.preset, layout, CPU),
-        precision=precision_for(config.precision, CPU),
+        **blocks_of(config, layout),
     )
     shape: dict[str, Any] = {"steps": config.steps, "n_classes": n_classes, "seeds": seeds}
     return compose(config, generator, layout, source, **shape)

@@ -1,7 +1,8 @@
 """The self-attention GAN (Zhang et al. 2018, arXiv 1805.08318): hinge loss, spectral normalisation, attention in both.
 
-The generator's places look at each other on the map before the last doubling, the critic's on the last map but one.
-NOTE[DIFF]: the critic alone is normalised; one learning rate for both networks.
+The generator's places look at each other on the map before the last doubling, the critic's on the last map but one;
+where there is one doubling only, as of 8 x 8 pixels, on the map that it makes.
+NOTE[DIFF]: the critic alone is normalised, without its class embedding; one learning rate for both networks.
 """
 
 from __future__ import annotations
@@ -30,11 +31,6 @@ MODALITIES = ("images",)
 @dataclass(frozen=True, kw_only=True)
 class Config(NoiseConfig):
     """Settings of the self-attention GAN."""
-
-    learning_rate: float = 1e-3
-    """Of both networks at the first step."""
-    final_share: float = 0.1
-    """Share of it that is left at the last step; it falls as a half cosine."""
 
 
 def build(config: Config, layout: Any, source: Any, *, n_classes: int, seeds: Sequence[int]) -> Gan:

@@ -124,7 +124,7 @@ def build(config: Config, layout: ImageLayout, source: Any, *, n_classes: int, s
         rate=config.mapping_rate,
         channels=config.channels,
         half_life=config.half_life,
-        precision=image_game.precision_for(config.precision, image_game.CPU),
+        precision=image_game.blocks_of(config, layout)["precision"],
     )
     critic = image_game.conv_critic(config, layout, members=len(seeds), n_classes=n_classes)
     discriminating, generating = image_game.adversarial_phases(

@@ -23,7 +23,7 @@ from ganaug.data.image_rows import ImageMember
 from ganaug.encode import ImageLayout
 from ganaug.errors import ConfigError
 from ganaug.gan import About, Adam, Change, Draw, EmittedImages, Gan, Penalty, Tensors
-from ganaug.image_game import GameConfig, adversarial_phases, conv_critic, lazy_gradients, play, precision_for
+from ganaug.image_game import GameConfig, adversarial_phases, blocks_of, conv_critic, lazy_gradients, play
 from ganaug.image_sources import ImageAnchors, Passing
 from ganaug.nets.upscale import Upscaler, shrink
 
@@ -51,7 +51,6 @@ KEEPS_ROWS = False
 MODALITIES = ("images",)
 TRANSFORMS = True
 
-CPU = torch.device("cpu")
 FACTORS = (2, 4)
 WATCHED = 256
 """Images of a class that are at hand while training, for those who look on."""
@@ -112,7 +111,7 @@ def _small_size(config: Config, layout: ImageLayout) -> tuple[int, int]:
 def build(config: Config, layout: ImageLayout, source: Any, *, n_classes: int, seeds: Sequence[int]) -> Gan:
     """Compose the GAN of ``len(seeds)`` members."""
     members, size = len(seeds), _small_size(config, layout)
-    precision = precision_for(config.precision, CPU)
+    precision = blocks_of(config, layout)["precision"]
     shape: dict[str, Any] = {"factor": config.factor, "channels": config.channels, "blocks": config.blocks}
     generator = Upscaler(members, layout.channels, precision=precision, **shape)
     critic = conv_critic(config, layout, members=members, n_classes=n_classes)

@@ -27,13 +27,21 @@ from torch.nn import functional as F
 
 from ganaug import diffaugment, image_game, losses
 from ganaug.encode import ImageLayout, Layout
-from ganaug.gan import About, Adam, Draw, Emitted, Gan, Penalty, Phase, Stage, Tensors
-from ganaug.image_game import ImageDiscriminator, conv_critic, precision_for, preset_for
+from ganaug.gan import About, Adam, Draw, Gan, Penalty, Phase, Stage, Tensors
+from ganaug.image_game import ImageDiscriminator, blocks_of, conv_critic
 from ganaug.nets import Classifier, OneHot, ProjectionCritic, initialise
 from ganaug.nets.pictures import ConvGenerator
 from ganaug.nets.rows import RowGenerator
 from ganaug.nets.variational import ImagePosterior, RowPosterior, normal_divergence, normal_sample
-from ganaug.noise_game import NoiseConfig, make_source, settle, stored_source
+from ganaug.noise_game import (
+    NoiseConfig,
+    emit_rows,
+    generate_rows,
+    judge_loss,
+    make_source,
+    settle,
+    stored_source,
+)
 from ganaug.penalties import squared_gradient
 
 __all__ = ["ABOUT", "KEEPS_ROWS", "MODALITIES", "Config", "build", "make_source", "settle", "stored_source"]
@@ -47,7 +55,6 @@ KEEPS_ROWS = False
 """The artefact holds nothing of a single training row: the encoder and the discriminator are not kept."""
 MODALITIES = ("tables", "images")
 
-CPU = torch.device("cpu")
 INTERVAL = 8
 """Steps between two R1 penalties."""
 
@@ -58,10 +65,6 @@ class Config(NoiseConfig):
 
     steps: int | None = 600
     """Training steps, at least 0; each costs more than twice one of a GAN alone."""
-    learning_rate: float = 1e-3
-    """Of all networks at the first step."""
-    final_share: float = 0.1
-    """Share of it that is left at the last step; it falls as a half cosine."""
     divergence: float = 0.003
     """Weight of ``L_prior``, in nats, beside a reconstruction error that is a share. With 0.01 the posterior of a table
     tells 1 nat of a row, with 0.002 that of an image fills half of a dimension of the prior."""
@@ -71,13 +74,9 @@ class Config(NoiseConfig):
     """Weight of R1 on real rows (Mescheder et al. 2018, arXiv 1801.04406), taken every eighth step."""
 
 
-def _view(layout: Layout) -> OneHot:
-    return OneHot(layout.n_continuous, layout.widths, layout.code_of_continuous)
-
-
 def build(config: Config, layout: Layout | ImageLayout, source: Any, *, n_classes: int, seeds: Sequence[int]) -> Gan:
     """Compose the GAN of ``len(seeds)`` members."""
-    settled = settle(config, layout, CPU)
+    settled = settle(config, layout, image_game.CPU)
     if isinstance(layout, ImageLayout):
         networks, game = _images(settled, layout, members=len(seeds), n_classes=n_classes), _IMAGES
     else:
@@ -195,8 +194,7 @@ def _images(config: Config, layout: ImageLayout, *, members: int, n_classes: int
         "embedding": config.embedding,
         "n_classes": n_classes,
         "channels": config.channels,
-        "kind": preset_for(config.preset, layout, CPU),
-        "precision": precision_for(config.precision, CPU),
+        **blocks_of(config, layout),
     }
     critic = conv_critic(config, layout, members=members, n_classes=n_classes)
     options = {"members": members, "translation": config.translation, "hole": config.hole}
@@ -244,7 +242,7 @@ _IMAGES = _Game(
 
 
 def _tables(config: Config, layout: Layout, *, members: int, n_classes: int) -> nn.ModuleDict:
-    view = _view(layout)
+    view = OneHot.of(layout)
     shape: dict[str, Any] = {"n_classes": n_classes, "width": config.width, "depth": config.depth}
     codes = {"temperature": config.temperature, "sharpness": config.sharpness, "n_codes": len(layout.widths)}
     return nn.ModuleDict(
@@ -255,17 +253,6 @@ def _tables(config: Config, layout: Layout, *, members: int, n_classes: int) -> 
             "judge": Classifier(members, view.n_dims, n_classes=n_classes, width=config.width, depth=1),
         }
     )
-
-
-def _decode_row(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Tensor:
-    generator: Any = networks["generator"]
-    return generator.relaxed(inputs["z"], inputs["v"], y)
-
-
-def _emit_row(networks: nn.ModuleDict, inputs: Tensors, y: Tensor) -> Emitted:
-    generator: Any = networks["generator"]
-    continuous, scores = generator(inputs["z"], inputs["v"], y)
-    return Emitted(continuous, generator.codes(scores), inputs["v"][..., generator.n_hot :])
 
 
 def _judged(networks: nn.ModuleDict, x: Tensor) -> Tensor:
@@ -282,19 +269,12 @@ def _row_score(networks: nn.ModuleDict, x: Tensor, y: Tensor) -> Tensor:
     return networks["discriminator"](_judged(networks, x), y)
 
 
-def _judge_phase(adam: Adam) -> tuple[Phase, ...]:
-    def loss(networks: nn.ModuleDict, draw: Draw) -> Tensor:
-        return F.cross_entropy(networks["judge"](draw.real).transpose(1, 2), draw.y, reduction="none")
-
-    return (Phase(name="judge", moves=("judge",), loss=loss, optimiser=adam),)
-
-
 _TABLES = _Game(
-    decode=_decode_row,
-    emit=_emit_row,
+    decode=generate_rows,
+    emit=emit_rows,
     show=lambda networks, x, u: x,
     features=_row_features,
     score=_row_score,
-    before=_judge_phase,
+    before=lambda adam: (Phase(name="judge", moves=("judge",), loss=judge_loss, optimiser=adam),),
     after=None,
 )

@@ -29,10 +29,6 @@ MODALITIES = ("tables", "images")
 class Config(NoiseConfig):
     """Settings of the first GAN."""
 
-    learning_rate: float = 1e-3
-    """Of both networks at the first step."""
-    final_share: float = 0.1
-    """Share of it that is left at the last step; it falls as a half cosine."""
     width: int = 256
     """Units of a hidden layer."""
 

@@ -31,13 +31,9 @@ class Config(NoiseConfig):
     """Settings of the Wasserstein GAN with clipping."""
 
     clip: float = 0.05
-    """Largest weight of the critic."""
+    """Largest weight of the critic; 0.01 in the paper."""
     n_critic: int = 2
     """Critic steps a generator step; 5 in the paper."""
-    learning_rate: float = 1e-3
-    """Of both networks at the first step."""
-    final_share: float = 0.1
-    """Share of it that is left at the last step; it falls as a half cosine."""
 
 
 def build(config: Config, layout: Any, source: Any, *, n_classes: int, seeds: Sequence[int]) -> Gan:

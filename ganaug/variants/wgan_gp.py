@@ -1,7 +1,7 @@
 """A conditional Wasserstein GAN with gradient penalty (Gulrajani et al. 2017, arXiv 1704.00028).
 
-Both networks are given the class. Its artefact keeps no training row: noise in, rows or images out, and of tables a
-private encoder.
+Both networks are given the class, the critic of rows beside its input and that of images by a projection. Its artefact
+keeps no training row: noise in, rows or images out, and of tables a private encoder.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganaug import losses
+from ganaug.encode import ImageLayout
 from ganaug.gan import About, Gan
 from ganaug.noise_game import NoiseConfig, Rules, compose, make_source, settle, stored_source
 
@@ -34,13 +35,16 @@ class Config(NoiseConfig):
     """Critic steps a generator step; 5 in the paper."""
     learning_rate: float = 2e-3
     """Of both networks at the first step."""
-    final_share: float = 0.1
-    """Share of it that is left at the last step; it falls as a half cosine."""
     gradient_weight: float = 10.0
     """Weight of the gradient penalty (lambda in the paper)."""
 
 
 def build(config: Config, layout: Any, source: Any, *, n_classes: int, seeds: Sequence[int]) -> Gan:
     """Compose the GAN of ``len(seeds)`` members."""
-    rules = Rules(objective=losses.WASSERSTEIN, projection=False, slope=config.gradient_weight, repeats=config.n_critic)
+    rules = Rules(
+        objective=losses.WASSERSTEIN,
+        projection=isinstance(layout, ImageLayout),
+        slope=config.gradient_weight,
+        repeats=config.n_critic,
+    )
     return compose(config, layout, source, n_classes=n_classes, seeds=seeds, rules=rules)

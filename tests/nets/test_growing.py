@@ -17,7 +17,7 @@ KINDS: tuple[Kind, ...] = ("strided", "residual")
 
 
 def generator(kind: Kind = "strided", size: tuple[int, int, int] = (3, 16, 16)) -> GrowingGenerator:
-    made = GrowingGenerator(2, size, noise=6, embedding=4, n_classes=2, channels=8, kind=kind, normalised=True)
+    made = GrowingGenerator(2, size, noise=6, embedding=4, n_classes=2, channels=8, kind=kind)
     initialise(made, [0, 1], "generator")
     return made
 

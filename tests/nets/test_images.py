@@ -81,6 +81,18 @@ def test_the_projection_is_scaled_by_the_root_of_the_features() -> None:
     assert torch.allclose(difference[0], phi[0] @ (e[1] - e[0]) / 4, atol=1e-5)
 
 
+def test_without_the_projection_the_class_joins_the_features_before_a_hidden_layer() -> None:
+    critic = ImageCritic(2, 1, n_classes=3, features=16, projection=False, **shape_of(8, 8, "strided"))
+    initialise(critic, [0, 1], "critic")
+    x, y = torch.randn(2, 4, 1, 8, 8), torch.tensor([[0, 1, 2, 1], [2, 2, 0, 1]])
+    found, seen = critic(x, y), critic.encoder(x)[-1].flatten(2)
+    for m, b in ((0, 2), (1, 0)):
+        both = torch.cat([seen[m, b], critic.embedding.weight[m, y[m, b]]])
+        hidden = torch.nn.functional.leaky_relu(both @ critic.join.weight[m] + critic.join.bias[m, 0], 0.2)
+        assert torch.allclose(found[m, b], hidden @ critic.head.weight[m, :, 0] + critic.head.bias[m, 0, 0], atol=1e-5)
+    assert not torch.allclose(found, critic(x, (y + 1) % 3), atol=1e-4)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_lies_beside_reaches_the_image(kind: str) -> None:
     shape = shape_of(16, 16, kind)

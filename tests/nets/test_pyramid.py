@@ -22,7 +22,7 @@ def images(height: int, width: int, *, members: int = 2, n: int = 3, channels: i
 
 def networks(size: tuple[int, int, int], kind: Kind = "strided") -> tuple[MultiscaleGenerator, MultiscaleCritic]:
     shape: dict[str, Any] = {"n_classes": 2, "channels": 8, "kind": kind}
-    generator = MultiscaleGenerator(2, size, noise=6, embedding=4, normalised=True, **shape)
+    generator = MultiscaleGenerator(2, size, noise=6, embedding=4, **shape)
     critic = MultiscaleCritic(2, size, **shape)
     initialise(generator, [0, 1], "generator")
     initialise(critic, [0, 1], "critic")

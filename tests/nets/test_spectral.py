@@ -67,3 +67,16 @@ def test_the_state_goes_through_a_state_dict() -> None:
     spectral.refresh(one, 5)
     two.load_state_dict(one.state_dict())
     assert torch.equal(one["conv"].weight, two["conv"].weight)
+
+
+def test_a_layer_that_starts_at_zero_is_normalised_from_its_first_step_on() -> None:
+    network = nn.ModuleDict({"zero": MemberLinear(2, 6, 4, zero=True)})
+    spectral.normalise(network)
+    layer, x = network["zero"], torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(0))
+    assert not layer(x).any()
+    (gradient,) = torch.autograd.grad(layer(x).sum(), layer.parametrizations["weight"].original)
+    assert torch.allclose(gradient, x.sum(1)[..., None].expand(2, 6, 4))  # of its own size, not divided by a tiny norm
+    with torch.no_grad():
+        layer.parametrizations["weight"].original[1].normal_(0, 1e-3, generator=torch.Generator().manual_seed(1))
+    spectral.refresh(network, 100)
+    assert sigma(layer.weight, 2) == pytest.approx([0, 1], abs=1e-3)

@@ -1,4 +1,4 @@
-"""CTGAN: conditions obeyed, packs of split batches, the losses by hand, and mixtures that travel with the weights."""
+"""CTGAN: conditions obeyed, packs, the losses by hand, and mixtures that travel with the weights."""
 
 from __future__ import annotations
 
@@ -85,34 +85,28 @@ def test_the_loss_of_the_column_asked_for_by_hand() -> None:
     assert loss[0].tolist() == pytest.approx([math.log(4), math.log(4 / 3), math.log(3), 0.0])
 
 
-def test_each_row_has_the_loss_of_its_pack_and_one_that_is_not_full_begins_again() -> None:
+def test_each_row_has_the_loss_of_its_pack_and_parts_of_a_batch_that_of_the_whole() -> None:
     gan, rows = untrained(pac=4)
-    draw, critic = drawn(gan, rows), phase(gan, "critic")
+    assert gan.group == 4  # so that no pack is split
+    draw, critic, generator = drawn(gan, rows), phase(gan, "critic"), phase(gan, "generator")
     state = draw.rng.get_state()
-    whole = critic.loss(gan.networks, draw)
-    assert whole.shape == (1, 32)
-    by_pack = whole.reshape(8, 4)
-    assert torch.equal(by_pack, by_pack[:, :1].expand(8, 4)) and len(by_pack[:, 0].unique()) == 8
-    assert critic.penalties[0].term(gan.networks, draw).shape == (1, 32)
 
-    def part(first: int, last: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def found(shard: slice) -> list[torch.Tensor]:
         draw.rng.set_state(state)
-        piece = draw.part(slice(first, last))
-        loss = critic.loss(gan.networks, piece)
-        return loss, critic.penalties[0].term(gan.networks, piece)
+        part = draw.part(shard)
+        loss = critic.loss(gan.networks, part)
+        slope = critic.penalties[0].term(gan.networks, part)
+        draw.rng.set_state(state)
+        return [loss, slope, generator.loss(gan.networks, draw.part(shard))]
 
-    draw.rng.set_state(state)
-    critic.loss(gan.networks, draw)
-    slope = critic.penalties[0].term(gan.networks, draw)
-    for first, last in ((0, 16), (16, 32), (8, 12)):  # whole packs: what the whole batch has
-        loss, penalty = part(first, last)
-        torch.testing.assert_close(loss, whole[:, first:last], rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(penalty, slope[:, first:last], rtol=1e-3, atol=1e-4)
-    loss, penalty = part(0, 10)  # the last two rows are judged beside the first two
-    torch.testing.assert_close(loss[:, :8], whole[:, :8], rtol=1e-4, atol=1e-5)
-    assert loss.shape == penalty.shape == (1, 10)
-    assert torch.isfinite(loss).all() and not torch.allclose(loss[:, 8:], whole[:, 8:10])
-    assert phase(gan, "generator").loss(gan.networks, draw.part(slice(0, 3))).shape == (1, 3)
+    whole = found(slice(0, 32))
+    for value in whole:
+        assert value.shape == (1, 32)
+    by_pack = whole[0].reshape(8, 4)
+    assert torch.equal(by_pack, by_pack[:, :1].expand(8, 4)) and len(by_pack[:, 0].unique()) == 8
+    for first, last in ((0, 16), (16, 32), (8, 12)):
+        for value, part in zip(whole, found(slice(first, last)), strict=True):
+            torch.testing.assert_close(part, value[:, first:last], rtol=1e-3, atol=1e-4)
 
 
 def test_the_critics_loss_and_slope_by_hand() -> None:

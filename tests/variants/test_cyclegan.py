@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -16,35 +15,23 @@ from torch import Tensor, nn
 from ganaug import fitting
 from ganaug.data import read_table
 from ganaug.errors import DataError
-from ganaug.fitting import images, tables
 from ganaug.gan import Draw, Gan
 from ganaug.nets import OneHot
 from ganaug.trainer import train
 from ganaug.variants import cyclegan
 from tests.digits import digits, image_data
-from tests.variants.test_tables import mixture
+from tests.family import mixture, parts
 
 COUNTS = {0: 60, 1: 40, 7: 10}
 CPU = torch.device("cpu")
 
 
-def game(kind: Any, data: Any, **options: Any) -> tuple[Gan, Any]:
-    """Return the untrained GAN of one member, and its rows."""
-    encoder = kind.encoders([data.table], data.schema, private=False)[0]
-    member = kind.member(encoder, data.table, data.schema)
-    config = cyclegan.settle(cyclegan.Config(**options), encoder.layout, CPU)
-    shape: dict[str, Any] = {"n_classes": data.schema.n_classes, "seeds": [0]}
-    source = cyclegan.make_source(config, encoder.layout, [member], **shape)
-    gan = cyclegan.build(config, encoder.layout, source, **shape)
-    return gan, kind.rows([member], encoder.layout, data.schema.n_classes)
-
-
 def digit_game(**options: Any) -> tuple[Gan, Any]:
-    return game(images, image_data(*digits(COUNTS)), **options)
+    return parts("cyclegan", "images", config=cyclegan.Config(**options), data=image_data(*digits(COUNTS)))
 
 
 def row_game(**options: Any) -> tuple[Gan, Any]:
-    return game(tables, read_table(mixture(), target="label"), **options)
+    return parts("cyclegan", "tables", config=cyclegan.Config(**options), data=read_table(mixture(), target="label"))
 
 
 def drawn(gan: Gan, rows: Any, batch: int = 200) -> Draw:
@@ -110,20 +97,6 @@ def test_the_distance_of_rows_by_hand() -> None:
     # spike (state 1) and does not count; probabilities 1/2 and 1/4.
     expected = [(0.5 + 2 - np.log(3 / 4) - np.log(1 / 2)) / 4, (0 + 0 - np.log(1 / 2) - np.log(1 / 4)) / 4]
     assert cyclegan.row_distance(view, (numbers, scores), x)[0].tolist() == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("start", [row_game, digit_game])
-@pytest.mark.parametrize(("number", "moving"), [(0, "discriminator"), (1, "generator")])
-def test_a_step_moves_only_its_own_network(start: Any, number: int, moving: str) -> None:
-    gan, rows = start(steps=1, batch=8)
-    gan.phases = (gan.phases[number],)
-    before = copy.deepcopy(gan.networks.state_dict())
-    train(gan, rows, seed=0, device=CPU)
-    weights = {name for name, _ in gan.networks.named_parameters()}
-    moved = {name for name in weights if not torch.equal(before[name], gan.networks.state_dict()[name])}
-    assert {name.partition(".")[0] for name in moved} == {moving}
-    still = {name for name in weights if name.startswith(moving)} - moved
-    assert all(name.endswith("head.bias") for name in still)  # which a difference of two scores does not depend on
 
 
 def test_the_cycle_loss_falls_and_without_it_rows_do_not_find_back() -> None:

@@ -11,11 +11,10 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 from sklearn.linear_model import LogisticRegression
-from torch import Tensor
 
-from ganaug import fitting, trainer, variants
+from ganaug import fitting, variants
 from ganaug.data import read_images
-from ganaug.encode import ImageEncoder, ImageLayout
+from ganaug.encode import ImageLayout
 from ganaug.synthesizer import Synthesizer
 from ganaug.variants import anchored_image
 from tests import family
@@ -40,12 +39,6 @@ def fitted(request: pytest.FixtureRequest) -> Synthesizer:
     return family.fitted(request.param, "images")
 
 
-def test_another_seed_draws_other_images(fitted: Synthesizer) -> None:
-    labels = [0, 1, 2] * 5
-    assert np.array_equal(pixels(fitted, labels), pixels(fitted, labels))
-    assert not np.array_equal(pixels(fitted, labels), pixels(fitted, labels, seed=1))
-
-
 def test_conditions_give_exact_counts_class_by_class(fitted: Synthesizer) -> None:
     data = read_images(digits(COUNTS))
     synthesizer = fitting.fit(data.table, data.schema, variant=fitted.config, seed=1, device="cpu")
@@ -68,12 +61,6 @@ def _rows(images: np.ndarray) -> np.ndarray:
     return np.array([image.tobytes() for image in images], dtype=object)
 
 
-def test_a_saved_synthesizer_draws_the_same_images(fitted: Synthesizer, tmp_path: Path) -> None:
-    loaded = Synthesizer.load(fitted.save(tmp_path / "one"), device="cpu")
-    assert isinstance(loaded.encoder, ImageEncoder)
-    assert np.array_equal(pixels(loaded, [0, 1, 2] * 9), pixels(fitted, [0, 1, 2] * 9))
-
-
 def test_configs_are_settled_and_go_to_json_and_back(fitted: Synthesizer) -> None:
     settled = variants.config_to_json(fitted.config)
     assert "auto" not in settled.values()
@@ -84,19 +71,13 @@ def test_configs_are_settled_and_go_to_json_and_back(fitted: Synthesizer) -> Non
 @pytest.mark.parametrize("name", NAMES)
 def test_on_a_graphics_card_large_images_take_residual_blocks_and_bfloat16(name: str) -> None:
     module, cuda = variants.get(name), torch.device("cuda")
-    open_ones = {key for key, value in variants.config_to_json(module.Config()).items() if value == "auto"}
-    assert open_ones >= {"preset", "precision"} or name not in FEATURED
-    if "preset" not in open_ones or "precision" not in open_ones:
-        return
     for side, preset in ((28, "strided"), (32, "residual")):
         settled = variants.settle(name, module.Config(), ImageLayout(3, side, 64), cuda)
         assert (settled.preset, settled.precision) == (preset, "bfloat16")
     given = module.Config(preset="strided", precision="float32", steps=7)
-    settled = variants.settle(name, given, ImageLayout(3, 64, 64), cuda)
-    told = variants.config_to_json(given)
-    assert {key: variants.config_to_json(settled)[key] for key, value in told.items() if value is not None} == {
-        key: value for key, value in told.items() if value is not None
-    }
+    settled = variants.config_to_json(variants.settle(name, given, ImageLayout(3, 64, 64), cuda))
+    told = {key: value for key, value in variants.config_to_json(given).items() if value is not None}
+    assert settled | told == settled
 
 
 @pytest.mark.parametrize(("height", "width", "steps"), [(8, 8, 500), (16, 12, 500), (16, 17, 200), (28, 28, 200)])
@@ -129,29 +110,6 @@ def test_untrained_anchored_images_are_real_ones_of_the_class(preset: str) -> No
         found = {image.tobytes() for image in drawn[40 * i : 40 * (i + 1)]}
         assert found <= real
         assert len(found) >= min(len(real), 20) * 0.7
-
-
-@pytest.mark.parametrize("name", ["anchored_image", "r3gan"])
-@pytest.mark.parametrize("killed_at", [5, 9])
-def test_a_training_that_was_killed_between_two_steps_goes_on_to_the_same_bits(
-    name: str, killed_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write, take = trainer.train, trainer._take
-    calls = [0]
-
-    def dying(*arguments: Any) -> Tensor:
-        calls[0] += 1
-        if calls[0] == 2 * killed_at:
-            raise KeyboardInterrupt
-        return take(*arguments)
-
-    monkeypatch.setattr(fitting, "train", lambda *a, **k: write(*a, **k, checkpoint_seconds=0))
-    monkeypatch.setattr(trainer, "_take", dying)
-    with pytest.raises(KeyboardInterrupt):
-        fit(name, "images", checkpoint=tmp_path / "checkpoint")
-    monkeypatch.setattr(trainer, "_take", take)
-    resumed = fit(name, "images", checkpoint=tmp_path / "checkpoint")
-    assert digests(resumed.save(tmp_path / "a")) == digests(family.fitted(name, "images").save(tmp_path / "b"))
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

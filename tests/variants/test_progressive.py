@@ -163,16 +163,6 @@ def _undisturbed() -> trainer.Trained:
     return trainer.train(*parts(tiny(), large()), seed=0, device=CPU)
 
 
-def test_members_trained_side_by_side_do_not_see_each_other() -> None:
-    gan, rows = parts(tiny(), large(), (0, 1))
-    rng = torch.Generator().manual_seed(0)
-    real, y = rows.draw(8, rng)
-    gan.phases[0].loss(gan.networks, Draw(real=real, y=y, inputs=gan.source.draw(y, rng), rng=rng))[0].sum().backward()
-    moved = [p.grad for p in gan.networks["discriminator"].parameters() if p.grad is not None]
-    assert sum(bool(gradient[0].any()) for gradient in moved) > 10
-    assert not any(gradient[1].any() for gradient in moved)
-
-
 @pytest.mark.parametrize(("options", "said"), [({"growing": 0.6}, "0 to 0.5"), ({"group": 0}, "at least 1 image")])
 def test_options_out_of_range_are_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
