@@ -69,7 +69,16 @@ from __future__ import annotations
 from ganaug.watching.alarms import COLLAPSED, Alarm, current, recognise
 from ganaug.watching.figures import RealClass, Seen, accuracy, class_figures, gradient_norm, mean_distance
 from ganaug.watching.observe import observe, of_member
-from ganaug.watching.record import HISTORY, Record, Recorder, describe, lines, read_pictures, write_pictures
+from ganaug.watching.record import (
+    HISTORY,
+    Record,
+    Recorder,
+    describe,
+    lines,
+    picture_name,
+    read_pictures,
+    write_pictures,
+)
 
 __all__ = [
     "COLLAPSED",
@@ -88,6 +97,7 @@ __all__ = [
     "mean_distance",
     "observe",
     "of_member",
+    "picture_name",
     "read_pictures",
     "recognise",
     "write_pictures",

@@ -102,5 +102,15 @@ def plain(values: Tensor) -> Any:
 
 
 def of_member(entry: Mapping[str, Any], m: int) -> dict[str, Any]:
-    """Return what an entry of the history says of member ``m``."""
-    return {key: value[m] if isinstance(value, list) else value for key, value in entry.items()}
+    """Return what an entry of the history says of member ``m``; what is infinite is None: JSON has no word for it.
+
+    >>> of_member({"step": 5, "score": [2.0, math.inf], "variety": [[0.9], [0.1]]}, 1)
+    {'step': 5, 'score': None, 'variety': [0.1]}
+    """
+    return {key: _finite_or_none(value[m] if isinstance(value, list) else value) for key, value in entry.items()}
+
+
+def _finite_or_none(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_finite_or_none(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
