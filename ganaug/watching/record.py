@@ -21,7 +21,7 @@ from ganaug.errors import OutputError
 from ganaug.gan import Gan
 from ganaug.runs import told
 from ganaug.storage_errors import may_pass
-from ganaug.watching.observe import of_member
+from ganaug.watching.observe import finite, of_member
 
 __all__ = ["HISTORY", "Record", "Recorder", "describe", "lines", "picture_name", "read_pictures", "write_pictures"]
 
@@ -175,12 +175,12 @@ def _keep_pictures(folder: Path, names: Container[str]) -> None:
 
 
 def lines(history: Iterable[Mapping[str, Any]]) -> bytes:
-    r"""Return entries of one member, as `of_member` gives them, as lines of JSON.
+    r"""Return entries of one member as lines of JSON.
 
-    >>> lines([{"step": 0, "score": None}])
+    >>> lines([{"step": 0, "score": float("inf")}])
     b'{"score": null, "step": 0}\n'
     """
-    return "".join(json.dumps(entry, allow_nan=False, sort_keys=True) + "\n" for entry in history).encode()
+    return "".join(json.dumps(finite(entry), allow_nan=False, sort_keys=True) + "\n" for entry in history).encode()
 
 
 def describe(losses: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str:
