@@ -12,8 +12,8 @@ At every observation (a twelfth of the training, or `fitting.Watching.every` ste
   training set may know its rows by heart, and stays above; one that also learns something else from real rows, as that
   of ``anchored`` does, may stay below.
 - ``score``: the distance of generated rows from held-out ones (`ganaug.monitor`), by which the best step is chosen.
-- ``variety``, ``duplicates``, and where a training is written ``recall`` and ``coverage``, a number a class: see
-  `figures.class_figures`. Of images they are taken of small copies, so that they cost little.
+- ``variety``, ``duplicates``, and where a training is written ``recall`` and ``coverage``, a number a class, or a range
+  of a numeric target: see `figures.class_figures`. Of images they are taken of small copies, so that they cost little.
 - of images, pictures from noise that is always the same.
 
 An observation draws from random streams of its own and leaves the networks as they were: how often a training is
@@ -36,7 +36,7 @@ What goes wrong, and what follows
 
 After the first three the training goes back to the state of its last sound observation: networks, averages and
 optimisers, with half the learning rate and other random numbers from there on. After three times it ends in a
-`TrainingError`. The way back is part of a checkpoint, so that a killed training comes to the same bits. It does not
+`TrainingError`. A state that has lost a class for the first time is not kept as the best. The way back is part of a checkpoint, so that a killed training comes to the same bits. It does not
 lead behind the start of a stage that changes the networks, such as growing.
 
 How a training is set up
