@@ -36,8 +36,9 @@ What goes wrong, and what follows
 
 After the first three the training goes back to the state of its last sound observation: networks, averages and
 optimisers, with half the learning rate and other random numbers from there on. After three times it ends in a
-`TrainingError`. A state that has lost a class for the first time is not kept as the best. The way back is part of a checkpoint, so that a killed training comes to the same bits. It does not
-lead behind the start of a stage that changes the networks, such as growing.
+`TrainingError`. A state that has lost a class for the first time is not kept as the best. The way back is part of a
+checkpoint, so that a killed training comes to the same bits. It does not lead behind the start of a stage that changes
+the networks, such as growing.
 
 How a training is set up
 ------------------------
