@@ -25,7 +25,8 @@ from flows.gate import objection
 from flows.lineage import asset_of
 from flows.parameters import AugmentRequest
 from ganaug.errors import ArtefactError, ConfigError, DataError, OutputError
-from ganaug.options import ImageSize, SkipUnreadable, Split, Transforms, images_of
+from ganaug.options import ImageSize, SkipUnreadable, Split, Target, Transforms, images_of, target_of
+from ganaug.options import Task as TargetTask
 from ganaug.storage import join
 
 __all__ = ["augment", "main", "run"]
@@ -132,7 +133,8 @@ def main(
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="A new or empty folder or URL, or that of this very run.")
     ] = None,
-    target: Annotated[str | None, typer.Option("--target", "-t", help="The column that holds the classes.")] = None,
+    target: Target = None,
+    task: TargetTask = "classification",
     strategy: Annotated[str, typer.Option(help="How many rows: policy, or imbalanced-learn's words.")] = "policy",
     variant: Annotated[str, typer.Option(help="auto, or another name that `ganaug variants` lists.")] = "auto",
     check: Annotated[str, typer.Option(help="auto, none, quick or thorough.")] = "auto",
@@ -147,7 +149,8 @@ def main(
     skip_unreadable: SkipUnreadable = False,
 ) -> None:
     """Run the flow once, here."""
-    options: dict[str, Any] = {"target": target, "sampling_strategy": strategy, "variant": variant, "check": check}
+    options: dict[str, Any] = {"target": target_of(target), "task": task}
+    options |= {"sampling_strategy": strategy, "variant": variant, "check": check}
     options |= {"publish_to": publish_to, "publish": publish, "credentials": credentials or []}
     try:
         images = images_of(image_size, split, transforms, skip_unreadable)

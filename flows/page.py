@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from uuid import UUID
 
 import httpx
 import pyarrow as pa
+from PIL import Image
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
@@ -24,6 +26,7 @@ from ganaug.image_schema import ImageSchema
 from ganaug.report import Picture, noticed, sample_pictures, training_picture
 from ganaug.report.words import duration, markdown
 from ganaug.schema import TableSchema
+from ganaug.watching import picture_name
 
 __all__ = [
     "INTERVAL",
@@ -44,6 +47,8 @@ PATIENCE = 3.0
 """Seconds that an update waits for the server, which is not asked twice: with Prefect's own five retries a server that
 is away would hold up the training for a minute at every update."""
 
+LARGEST = 1_000_000
+"""Bytes of a picture of the training; twelve classes of large images may have several times as many."""
 IN_A_LINE = 3
 """Panels of columns beside each other."""
 
@@ -278,22 +283,31 @@ def show_training(
     Args:
         history: of one generator; see `ganaug.watching.alarms`. Nothing is published of one that was not trained.
         best_step: the step whose weights were kept.
-        pictures: PNG by name, in order; see `ganaug.steps.pictures`.
+        pictures: PNG by name; see `ganaug.steps.pictures`. A large one is halved until the page can take it.
     """
     chart = training_picture(history, best_step)
     if chart is None:
         return
     parts = [f"- ⚠️ {markdown(line)}" for line in noticed(history)]
     parts.append(_image(chart))
-    if pictures:
-        name = max(pictures)
-        told = f"Drawn from the same noise at every observation; here at step {int(name[:6])}"
-        picture = Picture(title="samples", told=told, media_type="image/png", content=pictures[name])
-        parts.append(f"{told}:\n\n{_image(picture)}")
     last = history[-1]["step"]
+    drawn = (pictures or {}).get(picture_name(history[-1]))
+    if drawn is not None:
+        told = f"Drawn from the same noise at every observation; here at step {last:,}"
+        picture = Picture(title="samples", told=told, media_type="image/png", content=_smaller(drawn))
+        parts.append(f"{told}:\n\n{_image(picture)}")
     kept = "" if best_step is None else f"; the weights of step {best_step:,} were kept"
     description = f"How the generator's training went, {last:,} steps{kept}"
     create_markdown_artifact(key="training", markdown="\n\n".join(parts), description=description)
+
+
+def _smaller(picture: bytes) -> bytes:
+    """Halve a PNG until it has at most `LARGEST` bytes."""
+    while len(picture) > LARGEST:
+        halved = io.BytesIO()
+        Image.open(io.BytesIO(picture)).reduce(2).save(halved, "PNG")
+        picture = halved.getvalue()
+    return picture
 
 
 def _image(picture: Picture) -> str:

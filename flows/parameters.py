@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from ganaug.image_options import ImageOptions
+from ganaug.options import ranges_of
 from ganaug.request import Request
 from ganaug.storage import join, require_no_secrets
 
@@ -64,60 +65,73 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "A table: CSV or Parquet, a file, a folder, hive partitions or a glob. Or images: a folder with a sub-folder a "
         "class, image Parquet, npz, or a table of paths. A local path or an fsspec URL.",
     )
-    target: str | None = _field(1, "Column with the classes. None: the rows are one class.", None)
-    out: Place | None = _field(
+    target: str | list[str] | None = _field(
+        1,
+        "Column with the classes, or with a number; several columns of a table: their combinations are the classes. "
+        "None: the rows are one class.",
+        None,
+    )
+    task: Literal["classification", "regression"] = _field(
         2,
+        "Regression where the target of a table is a number: rows are added where its values are rare.",
+        "classification",
+    )
+    out: Place | None = _field(
+        3,
         "Folder for the results, a path or URL: a new one, an empty one, or that of this very run. None: one below "
         "`publish_to` that is named after the data and the options, so that a changed row makes another run.",
         None,
     )
     publish_to: Place | None = _field(
-        3, "Where synthetic sets are published, version by version, a path or URL. None: nothing is published.", None
+        4, "Where synthetic sets are published, version by version, a path or URL. None: nothing is published.", None
     )
     publish: Literal["if_helps", "always", "never"] = _field(
-        4,
+        5,
         "Whether the set becomes the latest version: only after the verdict 'helps', in any case, or never.",
         "if_helps",
     )
-    keep: int = _field(5, "How many versions and runs stay in `publish_to`; the latest version always does.", 10, ge=1)
+    keep: int = _field(6, "How many versions and runs stay in `publish_to`; the latest version always does.", 10, ge=1)
     sampling_strategy: Strategy | Ratio | dict[str, Count] = _field(
-        6,
+        7,
         "How many rows: 'policy' adds many of all classes, or none, as the training rows say; the other words, a ratio "
-        "between 0 and 1 and label -> rows of the class wanted mean what they do in imbalanced-learn.",
+        "between 0 and 1 and label -> rows of the class wanted mean what they do in imbalanced-learn. Of several "
+        "columns a label is 'yes & red', with regression it is a range, '250..300'.",
         "policy",
     )
     variant: Variant = _field(
-        7,
+        8,
         "Which generator; auto: 'anchored' for tables, 'anchored_image' for images. `ganaug variants` lists them all, "
         "with what each is for.",
         "auto",
     )
     check: Literal["auto", "none", "quick", "thorough"] = _field(
-        8,
+        9,
         "Whether to measure the effect on real rows, and how closely. Auto: thorough where the verdict decides about "
         "publishing, as a quick check can hardly ever prove help; else quick.",
         "auto",
     )
     id_columns: list[str] | None = _field(
-        9, "Columns that are identifiers or free text and not learnt. None: detected, with a warning.", None
+        10, "Columns that are identifiers or free text and not learnt. None: detected, with a warning.", None
     )
-    groups: str | None = _field(10, "Column whose equal values stay on one side of every split.", None)
-    scoring: str | None = _field(11, "A scikit-learn scorer. None: average precision.", None)
-    random_state: int = _field(12, "Same seed and versions, same bits.", 0, ge=0)
-    device: Literal["auto", "cpu", "cuda"] = _field(13, "Where the networks train.", "auto")
+    groups: str | None = _field(11, "Column whose equal values stay on one side of every split.", None)
+    scoring: str | None = _field(
+        12, "A scikit-learn scorer. None: average precision, or R2 weighted by how rare a value is.", None
+    )
+    random_state: int = _field(13, "Same seed and versions, same bits.", 0, ge=0)
+    device: Literal["auto", "cpu", "cuda"] = _field(14, "Where the networks train.", "auto")
     image_size: tuple[Side, Side] | None = _field(
-        14, "Images: height and width to bring them to. None: their own, or the median where they differ.", None
+        15, "Images: height and width to bring them to. None: their own, or the median where they differ.", None
     )
-    split: str | None = _field(15, "Images: which split to read. None: train, where there are several.", None)
+    split: str | None = _field(16, "Images: which split to read. None: train, where there are several.", None)
     transforms: list[Transform] = _field(
-        16,
+        17,
         "Images: what leaves their class as it is ('flip': left to right); the check oversamples with these as a cheap "
         "alternative.",
         ["shift", "crop"],
     )
-    skip_unreadable: bool = _field(17, "Images: leave out what cannot be decoded, and say so.", False)
+    skip_unreadable: bool = _field(18, "Images: leave out what cannot be decoded, and say so.", False)
     credentials: list[str] = _field(
-        18,
+        19,
         "Prefect blocks with the credentials of storage: 'ganaug-storage/NAME', or 'secret/NAME' with a JSON object "
         "of fsspec's options by protocol.",
         [],
@@ -149,10 +163,15 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         return None if self.check == "none" else self.check
 
     @property
+    def targets(self) -> list[str]:
+        """The label columns, none for rows of one class."""
+        return [self.target] if isinstance(self.target, str) else self.target or []
+
+    @property
     def title(self) -> str:
         """A few readable words: what is augmented, and how."""
         name = PurePosixPath(self.data.rstrip("/*")).stem or "table"
-        return "-".join(word for word in (name, self.target, self.variant) if word)
+        return "-".join(word for word in (name, *self.targets, self.variant) if word)
 
     def to_library(self) -> Request:
         """Return what `ganaug.augment` would be asked; data and folder go beside it."""
@@ -163,4 +182,6 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
             transforms=tuple(self.transforms),
             skip_unreadable=self.skip_unreadable,
         )
+        if self.task == "regression" and isinstance(self.sampling_strategy, dict):
+            options["sampling_strategy"] = ranges_of(self.sampling_strategy)
         return Request(**options, check=self.depth or False, images=images)

@@ -54,7 +54,8 @@ def train_together(run: Run, request: AugmentRequest, count: int) -> None:
     train = ["-m", "ganaug", "train", request.data, "--out", str(scratch), "--quiet", "--seed", str(run.seed)]
     train += ["--checkpoint", str(folder.place_of("checkpoint.safetensors")), "--device", request.device]
     train += ["--variant", request.variant, "--id-columns", ",".join(run.rows.schema.id_columns)]
-    optional = {"--target": request.target, "--split": request.split}
+    train += [word for name in request.targets for word in ("--target", name)]
+    optional = {"--split": request.split}
     optional["--image-size"] = None if request.image_size is None else "x".join(map(str, request.image_size))
     train += [word for name, value in optional.items() if value is not None for word in (name, value)]
     train += ["--skip-unreadable"] * request.skip_unreadable

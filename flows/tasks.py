@@ -118,7 +118,8 @@ def check(request: AugmentRequest, data: Mapping[str, Any]) -> dict[str, Any] | 
 def train(request: AugmentRequest, data: Mapping[str, Any]) -> dict[str, Any]:
     """Fit the generator to all rows and save it."""
     with _opened(request, data) as run, _slot(run, "synthesizer", trains=True):
-        folder, together = run.folder, processes() > 1
+        # Networks of a numeric target are small, and ranges that were asked for are no word of the command line's.
+        folder, together = run.folder, processes() > 1 and request.task == "classification"
         if together and folder is not None and not folder.has("synthesizer") and not folder.has_donor("synthesizer"):
             train_together(run, request, processes())
         synthesizer = steps.train(run)

@@ -2,8 +2,7 @@
 
 Bad input ends with exit status 2 and one sentence on standard error; ``GANAUG_TRACEBACK=1`` shows where it was noticed.
 What each command does is in `ganaug.commands`, of ``transform`` in `ganaug.transform_command`, of ``variants`` in
-`ganaug.variant_commands`, and of ``releases`` in
-`ganaug.release_commands`.
+`ganaug.variant_commands`, and of ``releases`` in `ganaug.release_commands`.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from ganaug.options import (
     Data,
     Depth,
     Device,
+    Generator,
     Groups,
     IdColumns,
     ImageSize,
@@ -41,6 +42,7 @@ from ganaug.options import (
     WatchEvery,
     augmenter_of,
     depth_of,
+    generator_of,
     images_of,
     names_of,
     ranges_of,
@@ -176,10 +178,7 @@ def train(
 
 
 def sample(
-    generator: Annotated[
-        Path,
-        typer.Argument(metavar="GENERATOR", show_default=False, help="What `ganaug train` or `ganaug augment` saved."),
-    ],
+    generator: Generator,
     out: Out,
     n: Annotated[
         int | None,
@@ -206,13 +205,12 @@ def sample(
     """
     from ganaug.parquet import export_images, write_parquet
     from ganaug.runs import check_new_folder
-    from ganaug.synthesizer import Synthesizer
     from ganaug.value_schema import ValueSchema
 
     if rows and n is not None:
         raise ConfigError(f"give --number or --rows, not both, however: --number {n} --rows {rows[0]}")
     check_new_folder(out)
-    synthesizer = Synthesizer.load(generator / "synthesizer" if (generator / "run.json").is_file() else generator)
+    synthesizer = generator_of(generator)
     conditions = None if not rows else rows_of(rows)
     if conditions is not None and isinstance(synthesizer.schema, ValueSchema):
         conditions = ranges_of(conditions)
@@ -334,7 +332,6 @@ def demo(
 
 
 def _show_augmentation(augmentation: Augmentation, result: Path | None, *, as_json: bool) -> None:
-
     written = {"report": str(augmentation.report), "result": None if result is None else str(result)}
     effect = None if augmentation.effect is None else augmentation.effect.to_json()
     if as_json:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Container
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ INDEX = "files.json"
 FORMAT = 1
 OURS = ("run.json", "checkpoint.safetensors", "checkpoint-plan.safetensors")
 """What may lie at a URL before the first index."""
-REWRITTEN = ("run.json", "training/history.jsonl")
-"""What is written over, by one PUT: a kill before the index is written leaves it newer than the index says."""
+REWRITTEN = ("run.json", "training/*")
+"""What is written over, by one PUT a file: a kill before the index is written leaves it newer than the index says."""
 
 
 def cache_folder() -> Path:
@@ -58,10 +59,10 @@ class Mirror:
             self._require_empty()
         self.local.mkdir(parents=True, exist_ok=True)
         _keep_only(self.local, self._files)
-        missing = [name for name, sha256 in self._files.items() if name in REWRITTEN or not self._has(name, sha256)]
+        missing = [name for name, sha256 in self._files.items() if _is_rewritten(name) or not self._has(name, sha256)]
         if missing:
             storage.download(self.url, self.local, files=missing)
-        damaged = [name for name in missing if name not in REWRITTEN and not self._has(name, self._files[name])]
+        damaged = [name for name in missing if not _is_rewritten(name) and not self._has(name, self._files[name])]
         if damaged:
             raise ArtefactError(
                 f"{self.url}/{damaged[0]} is not the file that was stored there; delete {self.url!r} and run again"
@@ -128,6 +129,10 @@ def read_index(url: str) -> dict[str, str] | None:
         if name.startswith("/") or "\\" in name or ".." in name.split("/"):
             raise ArtefactError(f"{url}/{INDEX} names {name!r}, which lies outside of the run; it is not to be trusted")
     return files
+
+
+def _is_rewritten(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in REWRITTEN)
 
 
 def _keep_only(folder: Path, names: Container[str]) -> None:

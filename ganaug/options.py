@@ -13,12 +13,14 @@ from ganaug.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     from ganaug.image_options import ImageOptions
+    from ganaug.synthesizer import Synthesizer
 
 __all__ = [
     "Checkpoint",
     "Data",
     "Depth",
     "Device",
+    "Generator",
     "Groups",
     "IdColumns",
     "ImageSize",
@@ -41,6 +43,7 @@ __all__ = [
     "WatchEvery",
     "augmenter_of",
     "depth_of",
+    "generator_of",
     "images_of",
     "names_of",
     "ranges_of",
@@ -58,6 +61,10 @@ Data = Annotated[
         help="A table: CSV or Parquet, a file, a folder, a glob in quotes, or a URL such as s3://bucket/table. Or "
         "images: a folder with a sub-folder a class, image Parquet, npz, or a table of paths.",
     ),
+]
+Generator = Annotated[
+    Path,
+    typer.Argument(metavar="GENERATOR", show_default=False, help="What `ganaug train` or `ganaug augment` saved."),
 ]
 Target = Annotated[
     list[str] | None,
@@ -192,6 +199,13 @@ Totals = Annotated[
         "a range, such as 250..300=60.",
     ),
 ]
+
+
+def generator_of(path: Path) -> Synthesizer:
+    """Return the generator in ``path``, or in the run's folder that ``path`` is."""
+    from ganaug.synthesizer import Synthesizer
+
+    return Synthesizer.load(path / "synthesizer" if (path / "run.json").is_file() else path)
 
 
 def target_of(names: Sequence[str] | None) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ganaug import distributed
@@ -38,7 +39,10 @@ class Watch:
 def look(
     state: State, rows: RealRows, monitor: Monitor | None, watch: Watch, seed: int
 ) -> tuple[Tensor | None, Alarm | None]:
-    """Record what is seen, and return the score ``(M,)`` and what the training must go back for, if anything."""
+    """Record what is seen, and return the score ``(M,)`` and what the training must go back for, if anything.
+
+    The score of a member that has just lost the variety of a class is infinite, so that the state is not kept as best.
+    """
     gan, stage = state.gan, state.stage() or state.gan.stages[-1]
     entry, score = observe(
         gan,
@@ -59,7 +63,11 @@ def look(
     if watch.record is not None and distributed.is_first():
         watch.record.add(state.history[-1], gan, state.sampling_networks())
     trouble = next((alarm for alarm in alarms if alarm.recover), None)
-    if trouble is None and not any(alarm.doubtful for alarm in alarms) and state.step < gan.steps:
+    doubtful = [alarm.member for alarm in alarms if alarm.doubtful]
+    if score is not None and doubtful:
+        score = score.clone()
+        score[doubtful] = torch.inf  # kept only where nothing else is
+    if trouble is None and not doubtful and state.step < gan.steps:
         state.keep_good()
     return score, trouble
 

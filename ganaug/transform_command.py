@@ -11,16 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from ganaug.errors import ConfigError
-from ganaug.options import Data, Json, Out, Seed
+from ganaug.options import Data, Generator, Json, Out, Seed, generator_of
 from ganaug.terminal import print_json
 
 __all__ = ["transform"]
 
 
 def transform(
-    generator: Annotated[
-        Path, typer.Argument(metavar="GENERATOR", show_default=False, help="What `ganaug train` saved.")
-    ],
+    generator: Generator,
     data: Data,
     out: Out,
     mask: Annotated[
@@ -43,12 +41,11 @@ def transform(
     from ganaug import transforming
     from ganaug.parquet import export_images, write_parquet
     from ganaug.runs import check_new_folder
-    from ganaug.synthesizer import Synthesizer
 
     if form not in ("parquet", "folder"):
         raise ConfigError(f"--format must be parquet or folder, however: {form!r}")
     check_new_folder(out)
-    fitted = Synthesizer.load(generator)
+    fitted = generator_of(generator)
     changed = transforming.transform(fitted, data, mask=None if mask is None else _read_mask(mask), seed=seed)
     provenance = {**fitted.provenance, "synthetic": False, "changed": True, "transform_seed": seed}
     if form == "folder":

@@ -156,6 +156,17 @@ def test_a_kill_between_the_record_and_the_index_does_no_harm(s3_bucket: str) ->
     assert (Mirror(f"{s3_bucket}/run").pull() / "run.json").read_text() == "finished"
 
 
+def test_a_kill_between_a_picture_that_was_drawn_anew_and_the_index_does_no_harm(s3_bucket: str) -> None:
+    mirror = Mirror(f"{s3_bucket}/run")
+    picture = mirror.pull() / "training" / "samples" / "000600.png"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"of one machine")
+    mirror.keep("training")
+    storage.atomic_write(f"{s3_bucket}/run/training/samples/000600.png", b"of another")
+    again = Mirror(f"{s3_bucket}/run").pull()
+    assert (again / "training" / "samples" / "000600.png").read_bytes() == b"of another"
+
+
 def test_a_result_that_was_not_stored_any_more_leaves_no_empty_folder(s3_bucket: str) -> None:
     mirror = Mirror(f"{s3_bucket}/run")
     folder = mirror.pull()

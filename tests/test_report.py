@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from html.parser import HTMLParser
 from typing import Any
@@ -286,6 +287,36 @@ def test_a_training_is_drawn_with_all_that_was_seen_of_it_and_where_it_went_back
     write_report(tmp_path, **{**documents(), "history": watched()})
     html = (tmp_path / "report.html").read_text("utf-8")
     assert html.count("mode collapse: class &#39;b&#39;; take &lt;fewer&gt; steps.") == 1
+
+
+@pytest.mark.parametrize("values", [(0.12, 0.19), (0.3, 0.9), (2.0, 70.0), (1e-3, 5e4)])
+def test_the_axis_of_the_gradients_has_numbers_whatever_their_range(values: tuple[float, float]) -> None:
+    history = [{"step": step, "gradient critic": value} for step, value in enumerate(values)]
+    with canvas():
+        chart = str(training_chart(history, None))
+    marks = [float(text) for text in re.findall(r">([\d.e+-]+)</text>", chart)]
+    assert sum(values[0] / 2 <= mark <= values[1] * 2 for mark in marks if mark not in (0.0, 1.0)) >= 1
+
+
+def test_it_is_said_by_what_the_step_was_chosen(tmp_path):
+    for name, score, words in (("a", 0.4, "noisy"), ("b", 0.0, "too few rows to hold any out")):
+        history = [{"step": step, "critic": 1.5, "score": score} for step in (0, 10)]
+        write_report(tmp_path / name, **{**documents(), "history": history})
+        html = (tmp_path / name / "report.html").read_text("utf-8")
+        assert words in html[html.index("How the training went") :]
+
+
+def test_ranges_of_a_number_are_called_so_and_come_in_their_order(tmp_path):
+    values = np.repeat([1.0, 20.0, 3.0, 10.0], [10, 30, 40, 20]) + np.arange(100) / 1000
+    rows = read_table(pd.DataFrame({"size": np.arange(100.0), "price": values}), target="price", task="regression")
+    given = {**documents(), "real": rows.table, "synthetic": rows.table[:5], "schema": rows.schema, "fidelity": None}
+    write_report(tmp_path, **given)
+    reader = Page((tmp_path / "report.html").read_text("utf-8"))
+    names = rows.schema.class_names()
+    assert f"{len(names)} ranges of price" in reader.words and "classes of price" not in reader.words
+    at = [reader.words.index(f" {name} ", reader.words.index("Together")) for name in names]
+    assert at == sorted(at)
+    assert "| Range | Real |" in (tmp_path / "report.md").read_text("utf-8")
 
 
 def test_what_the_training_went_back_from_is_not_drawn():

@@ -62,10 +62,11 @@ def test_missing_cells_of_a_csv_file_are_filled_in(tmp_path: Path) -> None:
     whole = pd.DataFrame({"a": rng.normal(size=60).round(3), "b": rng.choice(["x", "y"], 60), "c": ["m", "n"] * 30})
     read = read_table(whole, target="c")
     fitted = fitting.fit(read.table, read.schema, variant=inpaint.Config(steps=3, width=8), seed=0, device="cpu")
-    fitted.save(tmp_path / "generator")
+    fitted.save(tmp_path / "run" / "synthesizer")  # as in the folder of a run
+    (tmp_path / "run" / "run.json").touch()
     given = whole.where(rng.random((60, 3)) < [0.7, 0.7, 1])
     given.to_csv(tmp_path / "given.csv", index=False)
-    assert run("transform", tmp_path / "generator", tmp_path / "given.csv", "-o", tmp_path / "rows") == 0
+    assert run("transform", tmp_path / "run", tmp_path / "given.csv", "-o", tmp_path / "rows") == 0
     filled = pd.read_parquet(tmp_path / "rows" / "data")
     assert filled.notna().all(axis=None) and given.isna().any(axis=None)
     assert all((filled[name] == given[name])[given[name].notna()].all() for name in whole)

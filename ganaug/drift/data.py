@@ -16,6 +16,7 @@ from ganaug.errors import ArtefactError
 from ganaug.evaluate.statistics import holm
 from ganaug.image_schema import ImageSchema
 from ganaug.schema import TableSchema, value_type
+from ganaug.value_schema import ValueSchema
 
 __all__ = ["Drift", "compare", "profile"]
 
@@ -59,12 +60,11 @@ def profile(table: pa.Table, schema: TableSchema | ImageSchema) -> dict[str, Any
     It holds no row and no hash of one, no smallest or largest value, and no value that fewer than ten rows have. Of
     images it describes the brightness, the contrast and the mean of each channel. Identifiers are left out.
     """
-    counts = np.bincount(schema.label_codes(table), minlength=schema.n_classes).tolist()
     return {
         "format": FORMAT,
         "rows": len(table),
         "target": schema.target,
-        "classes": None if schema.target is None else dict(zip(schema.class_names(), counts, strict=True)),
+        "classes": _classes(table, schema),
         "image": _shape(schema),
         "columns": [describe_column(*column) for column in _columns(table, schema)],
     }
@@ -111,9 +111,8 @@ def _changes(
         found.append((ALWAYS, f"images are {_size(_shape(schema))} now and were {_size(before['image'])}"))
     if before["target"] != schema.target:
         found.append((ALWAYS, f"the target is {schema.target!r} now and was {before['target']!r}"))
-    elif before["classes"] is not None:
-        counts = np.bincount(schema.label_codes(table), minlength=schema.n_classes).tolist()
-        found += _class_changes(before["classes"], dict(zip(schema.class_names(), counts, strict=True)))
+    elif before["classes"] is not None and (classes := _classes(table, schema)) is not None:
+        found += _class_changes(before["classes"], classes)
     if then > ROWS * now or now > ROWS * then:
         found.append((abs(math.log((now + 1) / (then + 1))), f"the number of rows went from {then:,} to {now:,}"))
     old = {column["name"]: column for column in before["columns"]}
@@ -208,15 +207,28 @@ def _class_changes(then: Mapping[str, int], now: Mapping[str, int]) -> list[_Siz
     return found
 
 
+def _classes(table: pa.Table, schema: TableSchema | ImageSchema) -> dict[str, int] | None:
+    """Return class -> rows; None without a target, and of a numeric one, whose ranges move with its extremes."""
+    if schema.target is None or isinstance(schema, ValueSchema):
+        return None
+    counts = np.bincount(schema.label_codes(table), minlength=schema.n_classes).tolist()
+    return dict(zip(schema.class_names(), counts, strict=True))
+
+
 def _columns(table: pa.Table, schema: TableSchema | ImageSchema) -> list[tuple[str, str, Any, Any]]:
-    """Return name, kind, type and values of whatever is described."""
+    """Return name, kind, type and values of whatever is described, a numeric target among it."""
     if isinstance(schema, ImageSchema):
         return [(name, "number", pa.float64(), values) for name, values in image_numbers(table, schema).items()]
-    return [
+    columns = [
         (column.name, column.kind, column.type, table.column(column.name))
         for column in schema.columns
         if column.kind != "identifier"
     ]
+    if isinstance(schema, ValueSchema):
+        assert schema.target is not None, "it is a number"
+        target = table.column(schema.target)
+        columns.append((schema.target, "number", target.type, target))
+    return columns
 
 
 def _shape(schema: TableSchema | ImageSchema) -> list[int] | None:

@@ -6,6 +6,7 @@ import os
 import platform
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -196,36 +197,40 @@ class _Batch:
             unseen = [held if len(held) else own for own, held in zip(shown, held_out, strict=True)]
             watched = self.kind.rows(unseen, layout, n_classes).to(device)
             monitor = ErrorMonitor(monitor, watched, seed=seed, device=device)
-        trained = train(
-            gan,
-            self.kind.rows(shown, layout, n_classes).to(device),
-            seed=seed,
-            device=device,
-            monitor=monitor.look,
-            observe_every=max(1, gan.steps // OBSERVATIONS),
-            burn_in=gan.steps // 2,
-            checkpoint=checkpoint,
-            identity=identity,
-            watch=self._watch(watching, seed, device),
-            progress=with_epochs(progress, [(s.steps, s.batch) for s in gan.stages], max(map(len, shown))),
-        )
+        record = self._record(watching, seed, device)
+        with nullcontext() if record is None else closing(record):
+            trained = train(
+                gan,
+                self.kind.rows(shown, layout, n_classes).to(device),
+                seed=seed,
+                device=device,
+                monitor=monitor.look,
+                observe_every=max(1, gan.steps // OBSERVATIONS),
+                burn_in=gan.steps // 2,
+                checkpoint=checkpoint,
+                identity=identity,
+                watch=Watch(
+                    every=None if watching is None else watching.every,
+                    class_names=self.schema.class_names(),
+                    record=record,
+                ),
+                progress=with_epochs(progress, [(s.steps, s.batch) for s in gan.stages], max(map(len, shown))),
+            )
         monitor.require_sound(gan, trained.networks, trained.best_score)
         return trained, variant.make_source(config, layout, self.members, **shape)
 
-    def _watch(self, watching: Watching | None, seed: int, device: torch.device) -> Watch:
-        names, record = self.schema.class_names(), None
-        if watching is None:
-            return Watch(class_names=names)
-        if watching.folder is not None or watching.pictures is not None:
-            record = Record(
-                None if watching.folder is None else Path(watching.folder),
-                class_names=names,
-                pictures=watching.pictures,
-                painter=self.kind.painter(self.layout, len(names), seed=seed, device=device),
-                tensorboard=None if watching.tensorboard is None else Path(watching.tensorboard),
-                keep=watching.keep,
-            )
-        return Watch(every=watching.every, class_names=names, record=record)
+    def _record(self, watching: Watching | None, seed: int, device: torch.device) -> Record | None:
+        if watching is None or (watching.folder is None and watching.pictures is None):
+            return None
+        names = self.schema.class_names()
+        return Record(
+            None if watching.folder is None else Path(watching.folder),
+            class_names=names,
+            pictures=watching.pictures,
+            painter=self.kind.painter(self.layout, len(names), seed=seed, device=device),
+            tensorboard=None if watching.tensorboard is None else Path(watching.tensorboard),
+            keep=watching.keep,
+        )
 
 
 def _hold_out(member: Any, n_classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

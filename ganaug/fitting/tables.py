@@ -75,7 +75,8 @@ def monitor(
     view = OneHot.of(layout).to(device)
     unseen, seen = ([_by_class(m, schema.n_classes, view, device) for m in part] for part in (held_out, shown))
     if layout.valued:
-        return ValueMonitor(unseen, [_scores_by_class(m, schema.n_classes, device) for m in held_out], seed=seed)
+        scores, own = ([_scores_by_class(m, schema.n_classes, device) for m in part] for part in (held_out, shown))
+        return ValueMonitor(unseen, scores, seed=seed, shown=(seen, own), thorough=thorough)
     return EnergyMonitor(unseen, seed=seed, shown=seen, thorough=thorough)
 
 

@@ -9,20 +9,21 @@ from typing import Any
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from ganaug.report.effect_charts import bare
 from ganaug.report.samples import Picture, alone
 from ganaug.report.theme import PALETTE, WIDE, axes, canvas, short, to_svg
 from ganaug.watching import COLLAPSED, current
 
-__all__ = ["noticed", "training_chart", "training_picture"]
+__all__ = ["has_scores", "noticed", "training_chart", "training_picture"]
 
 _INK, _MUTED, _HAIR = PALETTE["ink"], PALETTE["muted"], PALETTE["hair"]
-_COLOURS = [PALETTE["ours"], PALETTE["warm"], PALETTE["real"], _MUTED] * 9
+_COLOURS = [PALETTE["ours"], PALETTE["warm"], PALETTE["real"], _INK]
 
 Lines = dict[str, tuple[list[float], list[float]]]
 """Name -> steps and values."""
+WORST = ", worst class"
 TITLES = {
     "losses": "losses",
     "gradients": "norms of the gradients",
@@ -58,6 +59,8 @@ def training_chart(history: Sequence[Mapping[str, Any]], restored: int | None) -
     rows, columns = -(-len(panels) // 2), min(2, len(panels))
     figure, first = axes(WIDE, 2.3 * rows)
     figure.delaxes(first)
+    # The legends lie below their panels, which the titles of the next row must not touch.
+    figure.get_layout_engine().set(hspace=0.08, wspace=0.03)  # type: ignore[union-attr]
     back = sorted({b["step"] for a, b in itertools.pairwise(history) if b["step"] <= a["step"]})
     for index, (title, lines) in enumerate(panels.items(), 1):
         _draw(figure.add_subplot(rows, columns, index), title, lines, restored, back)
@@ -78,6 +81,11 @@ def training_picture(history: Sequence[Mapping[str, Any]], restored: int | None)
     return Picture(title=title, told=title, media_type="image/svg+xml", content=alone(chart, title))
 
 
+def has_scores(history: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether a step could be chosen by held-out rows: without any, all scores are 0."""
+    return any(_is_number(entry.get("score")) and entry["score"] for entry in history)
+
+
 def noticed(history: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return what was noticed in the training, each thing once, in order."""
     first: dict[tuple[str, str], str] = {}
@@ -95,7 +103,7 @@ def _panels(line: Sequence[Mapping[str, Any]]) -> dict[str, Lines]:
             steps, values = panels[panel].setdefault(name, ([], []))
             steps.append(entry["step"])
             values.append(value)
-    if not any(any(values) for _, values in panels["score"].values()):
+    if not has_scores(line):
         del panels["score"]
     return {name: lines for name, lines in panels.items() if lines}
 
@@ -113,16 +121,24 @@ def _values(entry: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
             panel, label = PANELS.get(name, "losses"), name
         yield panel, label, sum(told) / len(told)
         if len(told) > 1 and name in ("variety", "duplicates"):
-            yield panel, f"{name}, worst class", (min if name == "variety" else max)(told)
+            yield panel, name + WORST, (min if name == "variety" else max)(told)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _within_a_decade(lines: Lines) -> bool:
+    values = [value for _, values in lines.values() for value in values if value > 0]
+    return not values or max(values) < 10 * min(values)
+
+
 def _draw(ax: Axes, title: str, lines: Lines, restored: int | None, back: Sequence[int]) -> None:
-    for (name, (steps, values)), colour in zip(lines.items(), _COLOURS, strict=False):
-        ax.plot(steps, values, color=colour, linewidth=1.5, label=short(name, 24))
+    colours: dict[str, str] = {}
+    for name, (steps, values) in lines.items():
+        colour = colours.setdefault(name.removesuffix(WORST), _COLOURS[len(colours) % len(_COLOURS)])
+        style = (0, (1, 1.2)) if name.endswith(WORST) else "solid"
+        ax.plot(steps, values, color=colour, linestyle=style, linewidth=1.5, label=short(name, 24))
     reference = {"accuracy": 0.5, "variety": COLLAPSED, "duplicates": 0.05}.get(title)
     if reference is not None:
         ax.axhline(reference, color=_HAIR, linewidth=1.2, zorder=0, label="_")
@@ -133,8 +149,8 @@ def _draw(ax: Axes, title: str, lines: Lines, restored: int | None, back: Sequen
     if title == "gradients":
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.yaxis.set_minor_formatter(NullFormatter())
-    else:
+        ax.yaxis.set_minor_locator(NullLocator())
+    if title != "gradients" or _within_a_decade(lines):  # powers of ten would be one mark, or none
         ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.set_title(TITLES[title], loc="left", fontsize=9.5, color=_MUTED)
     ax.margins(y=0.12)

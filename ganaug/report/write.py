@@ -25,9 +25,10 @@ from ganaug.report.effect_charts import class_chart, forest_chart
 from ganaug.report.images import image_part, image_subtitle
 from ganaug.report.samples import column_panels, thin
 from ganaug.report.theme import canvas
-from ganaug.report.training_charts import noticed, training_chart
+from ganaug.report.training_charts import has_scores, noticed, training_chart
 from ganaug.report.words import count, duration, interval, markdown, number, percent, verdict_of
 from ganaug.schema import Labelled, TableSchema
+from ganaug.value_schema import ValueSchema
 
 __all__ = ["write_report"]
 
@@ -137,10 +138,12 @@ def _context(
     return {
         "title": summary.get("title") or f"Synthetic {what}" + (f" for {schema.target}" if schema.target else ""),
         "what": what,
+        "class_word": _kind(schema)[0],
+        "classes_word": _kind(schema)[1],
         "images": images,
         "subtitle": image_subtitle(real, schema) if isinstance(schema, ImageSchema) else _subtitle(real, schema),
         "verdict": verdict_of(effect),
-        "tiles": _tiles(effect, classes, what),
+        "tiles": _tiles(effect, classes, what, _kind(schema)),
         "effect": None if effect is None else {"interval_covers": "", "seed_deviation": None, **effect},
         "judges": "classifier" if effect is None else tables.judges(effect),
         "folds": None if effect is None else _folds(effect),
@@ -155,6 +158,7 @@ def _context(
         "added": 0 if synthetic is None else len(synthetic),
         "best_step": best_step,
         "noticed": noticed(document["history"]),
+        "has_scores": has_scores(document["history"]),
         "configuration": tables.facts(
             {k: v for k, v in summary.items() if k not in ("title", "decision", "classes", "warnings")}
         ),
@@ -169,13 +173,18 @@ def _context(
     }
 
 
+def _kind(schema: Labelled) -> tuple[str, str]:
+    """Return what rows are counted by, one and several: classes, or the ranges of a number."""
+    return ("range", "ranges") if isinstance(schema, ValueSchema) else ("class", "classes")
+
+
 def _subtitle(real: pa.Table, schema: TableSchema) -> str:
-    classes = "no target" if schema.target is None else f"{schema.n_classes} classes of {schema.target}"
+    classes = "no target" if schema.target is None else f"{schema.n_classes} {_kind(schema)[1]} of {schema.target}"
     return f"{count(len(real))} real rows, {count(len(schema.columns))} features, {classes}"
 
 
 def _classes(real: pa.Table, synthetic: pa.Table | None, schema: Labelled) -> list[dict[str, Any]]:
-    """Count the rows of each class, the largest first."""
+    """Count the rows of each class, the largest first; ranges of a number from the lowest up."""
     before = np.bincount(schema.label_codes(real), minlength=schema.n_classes)
     made = np.zeros_like(before)
     if synthetic is not None:
@@ -184,14 +193,20 @@ def _classes(real: pa.Table, synthetic: pa.Table | None, schema: Labelled) -> li
         {"label": label, "real": int(a), "synthetic": int(b)}
         for label, a, b in zip(schema.class_names(), before, made, strict=True)
     ]
-    return sorted(entries, key=lambda entry: -entry["real"])
+    return entries if isinstance(schema, ValueSchema) else sorted(entries, key=lambda entry: -entry["real"])
 
 
-def _tiles(effect: Mapping[str, Any] | None, classes: Sequence[Mapping[str, Any]], what: str) -> list[dict[str, str]]:
+def _tiles(
+    effect: Mapping[str, Any] | None, classes: Sequence[Mapping[str, Any]], what: str, kind: tuple[str, str]
+) -> list[dict[str, str]]:
     """Return the few numbers that stand beside the verdict."""
     added = sum(c["synthetic"] for c in classes)
     tiles = [
-        {"name": f"Real {what}", "value": count(sum(c["real"] for c in classes)), "detail": f"{len(classes)} classes"},
+        {
+            "name": f"Real {what}",
+            "value": count(sum(c["real"] for c in classes)),
+            "detail": f"{len(classes)} {kind[1]}",
+        },
         {
             "name": f"Synthetic {what} added",
             "value": count(added),
@@ -199,7 +214,7 @@ def _tiles(effect: Mapping[str, Any] | None, classes: Sequence[Mapping[str, Any]
         },
     ]
     if len(classes) == 1:
-        tiles[0]["detail"] = "one class"
+        tiles[0]["detail"] = f"one {kind[0]}"
     ours = next((arm for arm in (effect or {}).get("arms", ()) if effect and arm["name"] == effect.get("ours")), None)
     if effect is not None and ours is not None and ours.get("difference") is not None:
         value, _, rest = interval(ours).partition(" ")

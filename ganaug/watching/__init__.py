@@ -12,8 +12,8 @@ At every observation (a twelfth of the training, or `fitting.Watching.every` ste
   training set may know its rows by heart, and stays above; one that also learns something else from real rows, as that
   of ``anchored`` does, may stay below.
 - ``score``: the distance of generated rows from held-out ones (`ganaug.monitor`), by which the best step is chosen.
-- ``variety``, ``duplicates``, and where a training is written ``recall`` and ``coverage``, a number a class: see
-  `figures.class_figures`. Of images they are taken of small copies, so that they cost little.
+- ``variety``, ``duplicates``, and where a training is written ``recall`` and ``coverage``, a number a class, or a range
+  of a numeric target: see `figures.class_figures`. Of images they are taken of small copies, so that they cost little.
 - of images, pictures from noise that is always the same.
 
 An observation draws from random streams of its own and leaves the networks as they were: how often a training is
@@ -36,8 +36,9 @@ What goes wrong, and what follows
 
 After the first three the training goes back to the state of its last sound observation: networks, averages and
 optimisers, with half the learning rate and other random numbers from there on. After three times it ends in a
-`TrainingError`. The way back is part of a checkpoint, so that a killed training comes to the same bits. It does not
-lead behind the start of a stage that changes the networks, such as growing.
+`TrainingError`. A state that has lost a class for the first time is not kept as the best. The way back is part of a
+checkpoint, so that a killed training comes to the same bits. It does not lead behind the start of a stage that changes
+the networks, such as growing.
 
 How a training is set up
 ------------------------
@@ -69,7 +70,16 @@ from __future__ import annotations
 from ganaug.watching.alarms import COLLAPSED, Alarm, current, recognise
 from ganaug.watching.figures import RealClass, Seen, accuracy, class_figures, gradient_norm, mean_distance
 from ganaug.watching.observe import observe, of_member
-from ganaug.watching.record import HISTORY, Record, Recorder, describe, lines, read_pictures, write_pictures
+from ganaug.watching.record import (
+    HISTORY,
+    Record,
+    Recorder,
+    describe,
+    lines,
+    picture_name,
+    read_pictures,
+    write_pictures,
+)
 
 __all__ = [
     "COLLAPSED",
@@ -88,6 +98,7 @@ __all__ = [
     "mean_distance",
     "observe",
     "of_member",
+    "picture_name",
     "read_pictures",
     "recognise",
     "write_pictures",

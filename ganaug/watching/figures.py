@@ -43,7 +43,8 @@ def accuracy(real: Tensor, fake: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     ``y (M, B)``, as half on it. This asks the same of every loss: 0 means nothing to a Wasserstein critic (Arjovsky et
     al. 2017, arXiv 1701.07875) nor to a relativistic one, which compares rows of one class (Jolicoeur-Martineau 2018,
     arXiv 1807.00734). Logits that say nothing give 0.5, as the optimal discriminator does where the generator has
-    converged (Goodfellow et al. 2014, arXiv 1406.2661, theorem 1); above 0.5 they tell, below they are mistaken.
+    converged (Goodfellow et al. 2014, arXiv 1406.2661, theorem 1); above 0.5 they tell, below they are mistaken. Where
+    ``y`` are values of a number, a row has but its generated counterpart to be told from, and both shares are equal.
 
     >>> y = torch.zeros(1, 4, dtype=torch.int64)
     >>> accuracy(torch.tensor([[5.0, 5.0, 5.0, 1.0]]), torch.tensor([[2.0, 2.0, 2.0, 2.0]]), y)

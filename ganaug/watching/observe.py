@@ -14,7 +14,7 @@ from ganaug import distributed, seeding
 from ganaug.gan import Draw, Gan, RealRows
 from ganaug.watching.figures import Seen, accuracy
 
-__all__ = ["observe", "of_member", "plain"]
+__all__ = ["finite", "observe", "of_member", "plain"]
 
 ROWS = 256
 """Most rows of either kind that the discriminator is asked about."""
@@ -102,5 +102,18 @@ def plain(values: Tensor) -> Any:
 
 
 def of_member(entry: Mapping[str, Any], m: int) -> dict[str, Any]:
-    """Return what an entry of the history says of member ``m``."""
-    return {key: value[m] if isinstance(value, list) else value for key, value in entry.items()}
+    """Return what an entry of the history says of member ``m``, `finite`.
+
+    >>> of_member({"step": 5, "score": [2.0, math.inf], "variety": [[0.9], [0.1]]}, 1)
+    {'step': 5, 'score': None, 'variety': [0.1]}
+    """
+    return finite({key: value[m] if isinstance(value, list) else value for key, value in entry.items()})
+
+
+def finite(value: Any) -> Any:
+    """Return plain values with None for what is not finite: JSON has no word for it."""
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -6,7 +6,9 @@ import io
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,12 +21,13 @@ from ganaug.errors import OutputError
 from ganaug.gan import Gan
 from ganaug.runs import told
 from ganaug.storage_errors import may_pass
-from ganaug.watching.observe import of_member
+from ganaug.watching.observe import finite, of_member
 
-__all__ = ["HISTORY", "Record", "Recorder", "describe", "lines", "read_pictures", "write_pictures"]
+__all__ = ["HISTORY", "Record", "Recorder", "describe", "lines", "picture_name", "read_pictures", "write_pictures"]
 
 HISTORY = "history.jsonl"
 SAMPLES = "samples"
+_PICTURE = re.compile(r"\d{6,}(-retry\d+)?\.png")
 _log = logging.getLogger(__name__)
 Painter = Callable[[Gan, nn.ModuleDict], bytes]
 """``(gan, networks) ->`` a PNG of what is generated from noise that is the same at every call."""
@@ -48,8 +51,9 @@ class Record:
     Files written into ``folder``, a local one: ``history.jsonl``, a line an observation, each flushed as it comes, and
     with a ``painter`` ``samples/000600.png``, a picture an observation (``000600-retry1.png`` after the training went
     back). With ``tensorboard`` events in that folder, where the package tensorboard is installed. A training that goes
-    on from a checkpoint begins with the lines up to there, so that none is missing and none comes twice. Where the disk
-    is full or the storage away, that is logged, and the training goes on; the next line brings what is missing.
+    on from a checkpoint begins with the lines and pictures up to there, so that none is missing and none comes twice or
+    is left of another training. Where the disk is full or the storage away, that is logged, and the training goes on;
+    the next line brings what is missing.
 
     Parameters
     ----------
@@ -79,44 +83,62 @@ class Record:
         self._writer: Any = None
 
     def begin(self, history: Sequence[Mapping[str, Any]]) -> None:
-        """Write the lines of ``history`` in place of those that are there."""
+        """Write the lines of ``history`` in place of those that are there, and remove the pictures of others."""
         self._lines, self._behind = lines(of_member(entry, 0) for entry in history), True
         self._write(b"", {})
+        if self._folder is not None:
+            _keep_pictures(self._folder, {picture_name(entry) for entry in history})
         if self._events is not None:
             last = history[-1]["step"] if history else -1
-            self._writer = _tensorboard(self._events, first_step=last + 1)
+            with _going_on(self._events):
+                self._writer = _tensorboard(self._events, first_step=last + 1)
 
     def add(self, entry: Mapping[str, Any], gan: Gan, networks: nn.ModuleDict) -> None:
         """Write a line, and a picture."""
         own = of_member(entry, 0)
-        painted = {} if self._painter is None else {_name(own): self._painter(gan, networks)}
+        painted = {} if self._painter is None else {picture_name(own): self._painter(gan, networks)}
         if self._pictures is not None:
             self._pictures |= painted
         self._write(lines([own]), painted)
-        if self._writer is not None:
-            _send(self._writer, own, self._names, next(iter(painted.values()), None))
+        if self._writer is not None and self._events is not None:
+            with _going_on(self._events):
+                _send(self._writer, own, self._names, next(iter(painted.values()), None))
+
+    def close(self) -> None:
+        """Let go of TensorBoard's file and of the thread that writes it."""
+        if self._writer is not None and self._events is not None:
+            with _going_on(self._events):
+                self._writer.close()
+            self._writer = None
 
     def _write(self, line: bytes, painted: Mapping[str, bytes]) -> None:
         self._lines += line
         if self._folder is None:
             return
-        try:
-            behind, self._behind = self._behind, True  # until it is written
-            with told(self._folder):
-                write_pictures(self._folder, painted)
-                if behind:
-                    self._folder.mkdir(parents=True, exist_ok=True)
-                    files.put(self._folder / HISTORY, self._lines)
-                else:
-                    with (self._folder / HISTORY).open("ab") as file:
-                        file.write(line)
+        behind, self._behind = self._behind, True  # until it is written
+        with _going_on(self._folder):
+            write_pictures(self._folder, painted)
+            if behind:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                files.put(self._folder / HISTORY, self._lines)
+            else:
+                with (self._folder / HISTORY).open("ab") as file:
+                    file.write(line)
             self._behind = False
             if self._keep is not None:
                 self._keep()
-        except OutputError as error:
-            if not may_pass(error):
-                raise
-            _log.warning("the training goes on without having written how it goes: %s", error)
+
+
+@contextmanager
+def _going_on(place: Path) -> Iterator[None]:
+    """Log it where ``place`` cannot be written to for now, as the disk is full, say; raise `OutputError` otherwise."""
+    try:
+        with told(place):
+            yield
+    except OutputError as error:
+        if not may_pass(error):
+            raise
+        _log.warning("the training goes on without having written how it goes: %s", error)
 
 
 def write_pictures(folder: Path, pictures: Mapping[str, bytes]) -> None:
@@ -134,26 +156,31 @@ def read_pictures(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((folder / SAMPLES).glob("*.png"))}
 
 
-def _name(entry: Mapping[str, Any]) -> str:
+def picture_name(entry: Mapping[str, Any]) -> str:
+    """Return what the picture of an observation is called.
+
+    >>> picture_name({"step": 600}), picture_name({"step": 600, "retry": 2})
+    ('000600.png', '000600-retry2.png')
+    """
     retry = f"-retry{entry['retry']}" if "retry" in entry else ""
     return f"{entry['step']:06d}{retry}.png"
 
 
-def lines(history: Any) -> bytes:
-    r"""Return entries of one member as lines of JSON; what is infinite is null, as JSON has no word for it.
+def _keep_pictures(folder: Path, names: Container[str]) -> None:
+    """Remove the pictures that another training, or later steps of this one before it was killed, left."""
+    with told(folder):
+        for path in (folder / SAMPLES).glob("*.png"):
+            if path.name not in names and _PICTURE.fullmatch(path.name):
+                path.unlink()
+
+
+def lines(history: Iterable[Mapping[str, Any]]) -> bytes:
+    r"""Return entries of one member as lines of JSON.
 
     >>> lines([{"step": 0, "score": float("inf")}])
     b'{"score": null, "step": 0}\n'
     """
-    return "".join(json.dumps(_plain(entry), allow_nan=False, sort_keys=True) + "\n" for entry in history).encode()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return "".join(json.dumps(finite(entry), allow_nan=False, sort_keys=True) + "\n" for entry in history).encode()
 
 
 def describe(losses: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str:

@@ -188,3 +188,20 @@ def test_a_profile_that_is_none_is_refused_with_what_to_do() -> None:
     for broken in ({}, {**good, "format": 99}, {**good, "columns": [{"name": "a"}]}):
         with pytest.raises(ArtefactError, match="take a new one"):
             drift.compare(broken, data.table, data.schema)
+
+
+def test_a_numeric_target_is_compared_as_a_number_and_its_profile_holds_no_extreme() -> None:
+    values = np.random.default_rng(0).gamma(2.0, 50.0, 300).round(3)
+    frame = pd.DataFrame({"size": np.arange(300.0), "price": values})
+    longer = frame.assign(price=np.where(values == values.max(), values.max() + 1, values))
+    old, new, shifted = (
+        read_table(one, target="price", task="regression", id_columns=[])
+        for one in (frame, longer, frame.assign(price=values * 2))
+    )
+    stored = json.dumps(drift.profile(old.table, old.schema), allow_nan=False)
+    assert drift.compare(json.loads(stored), new.table, new.schema).changes == []
+    (change,) = drift.compare(json.loads(stored), shifted.table, shifted.schema).changes
+    assert change.startswith("column 'price' changed largely")
+    assert not {str(values.min()), str(values.max())} & set(stored.replace(",", " ").replace("]", " ").split())
+    classes = read_table(frame.assign(price=values > 100), target="price", id_columns=[])
+    assert "column 'price' is gone" in drift.compare(json.loads(stored), classes.table, classes.schema).changes

@@ -99,6 +99,22 @@ def test_a_changed_option_recomputes_what_depends_on_it_and_nothing_else(
     assert (Path(third["synthesizer"]["path"]) / "weights.safetensors").read_bytes() != weights.read_bytes()
 
 
+def test_rare_values_of_a_numeric_target_are_raised_and_a_larger_maximum_is_no_change(
+    request_: AugmentRequest, table: Path, tmp_path: Path
+) -> None:
+    where = {"out": None, "publish_to": str(tmp_path / "store"), "publish": "never"}
+    asked = {"target": "amount", "task": "regression", "sampling_strategy": {"2..9": 20}}
+    valued = request_.model_copy(update=asked | where)
+    first = augment(valued)
+    rows = pd.read_parquet(first["synthetic"]["path"])
+    real = pd.read_csv(table)
+    assert len(rows) == 20 - (real["amount"] >= 2).sum() > 0 and (rows["amount"] >= 2).all()
+    assert first["report"]["decision"].endswith("as asked.")
+    real.loc[real["amount"].idxmax(), "amount"] += 0.01
+    real.to_csv(table, index=False)
+    assert augment(valued)["changes"] == []
+
+
 def test_bad_input_ends_in_a_named_state_with_the_sentence_that_says_what_to_do(
     request_: AugmentRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import logging
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from flows import page
@@ -213,9 +215,24 @@ def test_the_training_is_shown_with_its_curves_its_last_pictures_and_what_was_no
     assert shown["training"]["description"].endswith("100 steps; the weights of step 50 were kept")
     chart = base64.b64decode(text.split("svg+xml;base64,")[1].split(")")[0]).decode()
     assert "50 % is guessing" in chart and "restored: step 50" in chart
+    # The last step was seen twice: what the training went back from is not what came of it.
+    history.append({"step": 100, "critic": 1.0, "retry": 1})
+    page.show_training(history, pictures={"000100.png": b"collapsed", "000100-retry1.png": b"sound"})
+    assert base64.b64encode(b"sound").decode() in shown["training"]["markdown"]
     shown.clear()
     page.show_training(history[:1])
     assert not shown, "a generator that was not trained has no curve"
+
+
+def test_a_large_picture_of_the_training_is_made_smaller(shown: dict[str, dict[str, Any]]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1200, 800, 3)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "PNG")
+    history = [{"step": step, "critic": 1.0} for step in (0, 50)]
+    page.show_training(history, pictures={"000050.png": buffer.getvalue()})
+    content = base64.b64decode(shown["training"]["markdown"].rpartition("base64,")[2].rstrip(")"))
+    assert len(content) <= page.LARGEST < len(buffer.getvalue())
+    assert Image.open(io.BytesIO(content)).size == (400, 600)
 
 
 def test_the_table_has_one_rounded_row_an_arm() -> None:

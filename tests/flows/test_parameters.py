@@ -38,6 +38,7 @@ def test_the_page_gets_a_form_with_a_sentence_and_a_place_for_every_field() -> N
         {"verbose": True},
         {"variant": "gan2"},
         {"check": "deep"},
+        {"task": "clustering"},
         {"random_state": -1},
         {"sampling_strategy": 1.5},
         {"sampling_strategy": {"rare": -1}},
@@ -73,6 +74,15 @@ def test_the_library_is_asked_in_the_same_words(strategy: object) -> None:
     assert asked.sampling_strategy == strategy
     assert asked.depth is None
     assert (asked.target, asked.groups, asked.scoring, asked.random_state) == ("y", "g", "f1", 3)
+
+
+def test_a_numeric_target_and_several_label_columns_are_asked_for_in_the_library_s_words() -> None:
+    asked = ask(target="price", task="regression", sampling_strategy={"250..300": 60, "-1..2.5": 9}).to_library()
+    assert (asked.target, asked.task) == ("price", "regression")
+    assert asked.sampling_strategy == {(250.0, 300.0): 60, (-1.0, 2.5): 9}
+    classes = ask(target=["ill", "colour"], sampling_strategy={"1..2": 3})
+    assert classes.to_library().target == ["ill", "colour"] and classes.title == "a-ill-colour-auto"
+    assert classes.to_library().sampling_strategy == {"1..2": 3}, "a class may be called so"
 
 
 def test_the_title_names_the_data_and_how_they_are_augmented() -> None:

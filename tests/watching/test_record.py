@@ -124,11 +124,37 @@ def test_a_full_disk_stops_no_training_and_the_next_line_brings_what_is_missing(
         fit(Watching(folder=tmp_path / "file" / "below"))
 
 
-def test_a_step_that_is_seen_again_has_a_picture_of_its_own() -> None:
-    assert [record._name({"step": 600}), record._name({"step": 600, "retry": 2})] == [
-        "000600.png",
-        "000600-retry2.png",
-    ]
+def test_pictures_of_another_training_are_removed_and_other_files_are_not(tmp_path: Path) -> None:
+    samples = tmp_path / "w" / "samples"
+    samples.mkdir(parents=True)
+    for name in ("000012.png", "000400.png", "000600-retry2.png", "mine.png", "notes.txt"):
+        (samples / name).write_bytes(b"old")
+    fit(Watching(folder=tmp_path / "w"))
+    names = {path.name for path in samples.iterdir()}
+    assert names == {*(f"{step:06d}.png" for step in range(13)), "mine.png", "notes.txt"}
+    assert (samples / "000012.png").read_bytes() != b"old"
+
+
+def test_a_generator_on_disk_holds_json_that_every_reader_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An image generator that has collapsed has an infinite score, and does so at its start more often than not.
+    look, scores = fitting.images.ImageMonitor.look, iter([float("inf")])
+
+    def collapsed_at_first(self: Any, gan: Any, networks: Any) -> Any:
+        seen = look(self, gan, networks)
+        return replace(seen, score=torch.full_like(seen.score, next(scores, 0.0)))
+
+    monkeypatch.setattr(fitting.images.ImageMonitor, "look", collapsed_at_first)
+    synthesizer = fit()
+    assert synthesizer.history[0]["score"] is None and synthesizer.history[-1]["score"] == 0.0
+    synthesizer.save(tmp_path / "g")
+
+    def refuse(word: str) -> None:
+        pytest.fail(f"{word} is no JSON")
+
+    text = (tmp_path / "g" / "synthesizer.json").read_text("utf-8")
+    assert json.loads(text, parse_constant=refuse)["history"] == synthesizer.history
 
 
 class Writer:
@@ -141,7 +167,7 @@ class Writer:
         self.scalars: dict[str, list[int]] = {}
         self.images: list[tuple[int, tuple[int, ...]]] = []
         self.texts: list[tuple[int, str]] = []
-        self.flushed = 0
+        self.flushed, self.closed = 0, 0
         self.made.append(self)
 
     def add_scalar(self, tag: str, value: float, step: int) -> None:
@@ -157,6 +183,9 @@ class Writer:
 
     def flush(self) -> None:
         self.flushed += 1
+
+    def close(self) -> None:
+        self.closed += 1
 
 
 @pytest.fixture
@@ -176,7 +205,27 @@ def test_tensorboard_is_sent_every_figure_every_class_and_the_pictures(tmp_path:
     assert writer.scalars["accuracy/real"] == writer.scalars["variety/1"] == list(range(13))
     assert {"gradient/generator", "coverage/0", "accuracy/fake"} <= set(writer.scalars)
     assert writer.images == [(step, (65, 263, 3)) for step in range(13)]
-    assert writer.flushed == 13
+    assert (writer.flushed, writer.closed) == (13, 1)
+
+
+def test_tensorboard_on_a_full_disk_stops_no_training_and_its_file_is_closed_whatever_happens(
+    tmp_path: Path, board: list[Writer], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(self: Writer) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Writer, "flush", full)
+    fit(Watching(folder=tmp_path / "w", tensorboard=tmp_path / "t"))
+    assert "the training goes on without having written how it goes: no space is left" in caplog.text
+    assert len(read(tmp_path / "w")) == 13 and board[0].closed == 1
+
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "_take", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit(Watching(folder=tmp_path / "w", tensorboard=tmp_path / "t"))
+    assert board[1].closed == 1
 
 
 def test_tensorboard_goes_on_after_the_last_line_and_is_told_what_was_noticed(

@@ -165,6 +165,12 @@ def test_a_collapse_that_does_not_last_changes_nothing() -> None:
     assert [e["first"] for e in seen.history[1:]] == [e["first"] for e in whole.history[1:]]
 
 
+@pytest.mark.parametrize(("at", "best"), [([60], 50), ([50], 60), ([], 60)])
+def test_a_state_that_has_just_lost_a_class_is_not_kept_as_the_best(at: list[int], best: int) -> None:
+    trained = train(always(fake_gan(), 0), Points(), **{**OPTIONS, "monitor": collapsing(at, 9)})
+    assert trained.best_step == [best, best] and trained.best_score.tolist() == [1.0, 1.0]
+
+
 def breaking(gan: Gan, value: float) -> Gan:
     """Let the first generator's loss be NaN for the batch that begins with ``value``: other draws do not have it."""
     take = gan.phases[1].loss
