@@ -77,10 +77,14 @@ _HOMES = {
     "measure_effect": "ganaug.evaluate.effect",
     "write_parquet": "ganaug.parquet",
 }
+_MODULES = frozenset({"data", "demo", "evaluate", "latent", "policy", "styles", "variants", "watching"})
+"""Modules whose names a user writes behind ``ganaug.``."""
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for, so that ``import ganaug`` does not wait for torch."""
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
@@ -89,4 +93,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

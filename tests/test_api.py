@@ -219,7 +219,8 @@ def test_too_few_rows_to_check_are_augmented_all_the_same(frame):
 
 @pytest.mark.slow
 def test_the_whole_path_with_a_real_check(frame, tmp_path):
-    result = augment(frame, check="quick", estimator=LogisticRegression(), out=tmp_path / "run")
+    """Of a seed as it is drawn where none is given: more bits than scikit-learn takes."""
+    result = augment(frame, check="quick", estimator=LogisticRegression(), out=tmp_path / "run", random_state=2**62 + 1)
     assert result.effect.n_splits == 5 and result.effect.arms
     assert result.data.iloc[:100].equals(frame)
     assert result.report == tmp_path / "run" / "report.html" and result.report.stat().st_size > 10_000
@@ -544,6 +545,8 @@ def test_public_names_are_there_and_unknown_ones_are_not():
     for name in ganaug.__all__:
         assert getattr(ganaug, name) is not None
     assert set(ganaug.__all__) <= set(dir(ganaug))
+    code = "import ganaug; ganaug.variants.get('inpaint').Config(); ganaug.watching, ganaug.latent, ganaug.styles"
+    subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="has no attribute 'agument'"):
         ganaug.agument  # noqa: B018
 

@@ -33,13 +33,14 @@ def two_sample_auc(
     rows = np.concatenate([real[rng.permutation(len(real))[:n]], synthetic[rng.permutation(len(synthetic))[:n]]])
     labels = np.repeat([0, 1], n)
     # Small trees and few of them: what a small sample can bear, and a tenth of the default's time.
+    state = seed % 2**32  # what scikit-learn takes; seeds that were not given have 63 bits
     classifier = HistGradientBoostingClassifier(
         max_iter=50,
         max_leaf_nodes=8,
         min_samples_leaf=max(2, min(20, n // 10)),
         early_stopping=False,
-        random_state=seed,
+        random_state=state,
     )
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    splits = StratifiedKFold(folds, shuffle=True, random_state=state)
     scores = np.asarray(cross_val_predict(classifier, rows, labels, cv=splits, method="predict_proba"))[:, 1]
     return float(roc_auc_score(labels, scores))

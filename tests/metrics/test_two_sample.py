@@ -39,3 +39,9 @@ def test_too_few_rows_are_refused():
         two_sample_auc(np.ones((9, 2)), np.ones((2, 2)))
     with pytest.raises(ValueError, match="as wide as each other"):
         two_sample_auc(np.ones((9, 2)), np.ones((9, 3)))
+
+
+def test_a_seed_of_63_bits_is_taken() -> None:
+    """As `ganaug.seeding.resolve` draws it where no random_state is given: scikit-learn refuses more than 32 bits."""
+    real, synthetic = np.random.default_rng(0).normal(size=(2, 60, 3))
+    assert two_sample_auc(real, synthetic, seed=2**62 + 5) == two_sample_auc(real, synthetic, seed=5)
