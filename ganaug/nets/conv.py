@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["MemberConv2d", "downsample", "upsample"]
+__all__ = ["MemberConv2d", "downsample", "smooth", "upsample"]
 
 
 class MemberConv2d(nn.Module):
@@ -83,3 +83,18 @@ def upsample(x: Tensor) -> Tensor:
 def downsample(x: Tensor) -> Tensor:
     """Halve the size, averaging 2 x 2 pixels. **Shape:** ``(M, B, C, H, W) -> (M, B, C, H/2, W/2)``."""
     return F.avg_pool2d(x.flatten(0, 1), 2).unflatten(0, x.shape[:2])
+
+
+def smooth(x: Tensor) -> Tensor:
+    """Take the mean of 3 x 3 pixels, weighted 1, 2, 1 each way; what alternates from pixel to pixel vanishes in it.
+
+    A transposed convolution of stride 2 computes neighbouring pixels by unlike weights, and a grid of them stays to be
+    seen in what is generated (Odena et al. 2016, Deconvolution and Checkerboard Artifacts). This filter behind it is
+    that of StyleGAN (Karras et al. 2018, arXiv 1812.04948, sec. 2).
+
+    **Shape:** ``(M, B, C, H, W)``.
+    """
+    weights = torch.tensor([0.25, 0.5, 0.25], device=x.device, dtype=x.dtype)
+    kernel = torch.outer(weights, weights).expand(x.shape[2], 1, 3, 3)
+    flat = F.pad(x.flatten(0, 1), (1, 1, 1, 1), mode="replicate")
+    return F.conv2d(flat, kernel, groups=x.shape[2]).unflatten(0, x.shape[:2])

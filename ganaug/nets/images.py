@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganaug.nets.blocks import MemberEmbedding, MemberLinear
-from ganaug.nets.conv import MemberConv2d, downsample, upsample
+from ganaug.nets.conv import MemberConv2d, downsample, smooth, upsample
 
 __all__ = [
     "SLOPE",
@@ -92,11 +92,11 @@ class _Residual(nn.Module):
 
 
 class Resize(nn.Module):
-    """Halve the size, or double it (``up``), and change the channels."""
+    """Halve the size, or double it (``up``), and change the channels; ``smoothed``: see `ganaug.nets.conv.smooth`."""
 
-    def __init__(self, members: int, n_in: int, n_out: int, *, kind: Kind, up: bool) -> None:
+    def __init__(self, members: int, n_in: int, n_out: int, *, kind: Kind, up: bool, smoothed: bool = False) -> None:
         super().__init__()
-        self.resize = upsample if up else downsample
+        self.smoothed, self.resize = smoothed, upsample if up else downsample
         if kind == "strided":
             self.conv = MemberConv2d(members, n_in, n_out, kernel=4, stride=2, transposed=up)
             self.blocks = None
@@ -106,7 +106,8 @@ class Resize(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.blocks is None:
-            return F.leaky_relu(self.conv(x), SLOPE)
+            h = self.conv(x)
+            return F.leaky_relu(smooth(h) if self.smoothed else h, SLOPE)
         return self.blocks(self.resize(self.conv(x)))
 
 
@@ -158,7 +159,7 @@ class Decoder(nn.Module):
     """A coarse map -> an image.
 
     **Shape:** ``(M, B, n_in, h, w) -> (M, B, n_out, H, W)``, unbounded. ``beside`` are channels that `Encoder` maps of
-    the same level bring in, finest first.
+    the same level bring in, finest first. ``smoothed`` keeps strided convolutions from writing a grid.
     """
 
     def __init__(
@@ -174,6 +175,7 @@ class Decoder(nn.Module):
         kind: Kind,
         beside: Sequence[int] = (),
         zero: bool = False,
+        smoothed: bool = False,
         precision: Precision = "float32",
         attention: Callable[..., nn.Module] | None = None,
     ) -> None:
@@ -183,7 +185,8 @@ class Decoder(nn.Module):
         widths = widths_of(channels, levels)[::-1]
         extra = [0, *beside[:-1][::-1]] if beside else [0] * levels
         pairs = zip((n_in, *widths[:-1]), widths, extra, strict=True)
-        self.up = nn.ModuleList(Resize(members, a + more, b, kind=kind, up=True) for a, b, more in pairs)
+        growing: dict[str, Any] = {"kind": kind, "up": True, "smoothed": smoothed}
+        self.up = nn.ModuleList(Resize(members, a + more, b, **growing) for a, b, more in pairs)
         self.out = MemberConv2d(members, channels, n_out, zero=zero)
         # Before the last doubling, where there are two.
         self.attends = max(0, levels - 2)

@@ -115,7 +115,7 @@ class _Generator(nn.Module):
         self.pool = MemberLinear(members, deep, deep)
         self.affine = MemberLinear(members, deep, 6, zero=True)
         self.flow = MemberConv2d(members, deep, 2, zero=True)
-        self.paint = Decoder(members, deep, layout.channels, beside=widths, zero=True, **shape)
+        self.paint = Decoder(members, deep, layout.channels, beside=widths, zero=True, smoothed=True, **shape)
         rows, columns = ((torch.arange(n) + 0.5) / n * 2 - 1 for n in self.size)
         grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij")[::-1], dim=-1)
         self.register_buffer("grid", grid, persistent=False)

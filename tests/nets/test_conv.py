@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ganaug.nets import initialise
-from ganaug.nets.conv import MemberConv2d, downsample, upsample
+from ganaug.nets.conv import MemberConv2d, downsample, smooth, upsample
 
 KINDS = [
     {},
@@ -92,3 +92,17 @@ def test_halving_averages_and_doubling_is_bilinear() -> None:
     assert torch.allclose(downsample(x), blocks, atol=1e-6)
     expected = F.interpolate(x[1], scale_factor=2, mode="bilinear", align_corners=False)
     assert torch.allclose(upsample(x)[1], expected)
+
+
+def test_smoothing_takes_a_grid_away_and_leaves_what_is_even() -> None:
+    rows, columns = torch.meshgrid(torch.arange(6), torch.arange(8), indexing="ij")
+    grid = ((rows + columns) % 2).float().expand(2, 3, 4, 6, 8)
+    inner = smooth(grid)[..., 1:-1, 1:-1]
+    torch.testing.assert_close(inner, torch.full_like(inner, 0.5))
+    even = torch.full((2, 3, 4, 5, 5), 0.7)
+    torch.testing.assert_close(smooth(even), even)
+    dot = torch.zeros(1, 1, 2, 5, 5)
+    dot[0, 0, 1, 2, 2] = 16.0
+    expected = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]])
+    torch.testing.assert_close(smooth(dot)[0, 0, 1, 1:4, 1:4], expected)
+    assert not smooth(dot)[0, 0, 0].any()
