@@ -60,8 +60,8 @@ def transform(fitted: Synthesizer, data: Any, *, mask: Any = None, seed: int) ->
     if fitted.change is None:
         able = [name for name in variants.names() if getattr(variants.get(name), "TRANSFORMS", False)]
         raise ConfigError(
-            f"variant {fitted.variant!r} only makes new rows, call .sample(); given rows are changed by: "
-            f"{', '.join(able)}"
+            f"variant {fitted.variant!r} only makes new rows (`ganaug sample`; in Python Synthesizer.sample); given "
+            f"rows are changed by: {', '.join(able)}"
         )
     data = (data, None) if _is_bare(data) else data
     if isinstance(fitted.schema, ImageSchema):
