@@ -136,7 +136,6 @@ def test_all_that_adds_rows_refuses_it_and_says_what_to_call(untrained: Synthesi
 def test_variants_that_only_make_rows_name_those_that_change_given_ones() -> None:
     data = image_data(*digits({0: 8, 1: 5}))
     fitted = fitting.fit(data.table, data.schema, variant=variants.get("r3gan").Config(steps=0), seed=0, device="cpu")
-    with pytest.raises(
-        ConfigError, match=r"'r3gan' only makes new rows \(`ganaug sample`.*changed by: .*super_resolution"
-    ):
+    says = r"'r3gan' only makes new rows \(`ganaug sample`.*changed by: .*super_resolution"
+    with pytest.raises(ConfigError, match=says):
         fitted.transform(digits({0: 3})[0])
