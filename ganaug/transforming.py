@@ -170,8 +170,8 @@ def _table(fitted: Synthesizer, change: Change, data: Any, seed: int) -> Changed
     given = table.column(label) if label in table.column_names else None
     if given is not None and given.null_count:
         warnings.warn(
-            f"{given.null_count:,} of {len(table):,} labels in {label!r} are missing and stay so: labels are not filled "
-            "in, cells of features are",
+            f"{given.null_count:,} of {len(table):,} labels in {label!r} are missing and stay so: labels are not "
+            "filled in, cells of features are",
             DataWarning,
             stacklevel=4,
         )
