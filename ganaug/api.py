@@ -169,9 +169,9 @@ def fit(
     it yourself when the synthesizer is safe.
 
     With ``watch``, a local folder, the training is written there while it runs (see `ganaug.watching`): every
-    ``watch_every`` steps, at the last one and where something is first noticed; by default every twelfth of it. Training
-    has the same result with and without, unless it goes wrong: it then goes back to the last observation that was
-    sound. The folder must be new or empty, but with ``checkpoint``, as the call that goes on goes on there, too.
+    ``watch_every`` steps, at the last one and where something is first noticed; by default every twelfth. Training has
+    the same result with and without, unless it goes wrong: it then goes back to the last observation that was sound.
+    The folder must be new or empty, but with ``checkpoint``, as the call that goes on goes on there, too.
 
     Files written with ``out``: ``synthesizer.json`` and ``weights.safetensors`` in that folder, as
     `Synthesizer.save` writes them; with ``watch``: ``history.jsonl`` in that folder, of images ``samples/*.png``, and
