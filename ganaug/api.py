@@ -168,9 +168,10 @@ def fit(
     comes to the same bits. Give a ``random_state`` then. It is removed when ``out`` is written; without ``out``, remove
     it yourself when the synthesizer is safe.
 
-    With ``watch``, a local folder, the training is written there while it runs (see `ganaug.watching`), from one
-    observation to the next every ``watch_every`` steps, or every twelfth of the training. Training has the same result
-    with and without, unless it goes wrong: it then goes back to the last observation that was sound.
+    With ``watch``, a local folder, the training is written there while it runs (see `ganaug.watching`): every
+    ``watch_every`` steps, at the last one and where something is first noticed; by default every twelfth. Training has
+    the same result with and without, unless it goes wrong: it then goes back to the last observation that was sound.
+    The folder must be new or empty, but with ``checkpoint``, as the call that goes on goes on there, too.
 
     Files written with ``out``: ``synthesizer.json`` and ``weights.safetensors`` in that folder, as
     `Synthesizer.save` writes them; with ``watch``: ``history.jsonl`` in that folder, of images ``samples/*.png``, and
@@ -201,6 +202,8 @@ def fit(
             "a training that is to go on from its checkpoint needs a random_state, such as random_state=0"
         )
     folder: Path | None = None if out is None else check_new_folder(out)
+    if watch is not None and checkpoint is None:
+        check_new_folder(watch)
     options = ImageOptions.of(images)
     asked = {"target": target, "task": task, "variant": variant, "id_columns": id_columns}
     request = Request(**asked, device=device, images=options)

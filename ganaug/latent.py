@@ -19,7 +19,7 @@ from ganaug import seeding, storage
 from ganaug.errors import ConfigError
 from ganaug.gan import EmittedImages, Tensors
 from ganaug.image_schema import ImageSchema
-from ganaug.pixels import grid, to_png
+from ganaug.pixels import enlarged, grid, to_png, zoom_of
 from ganaug.synthesizer import Synthesizer
 
 __all__ = ["interpolation_strip", "save_picture", "slerp", "truncation_sweep"]
@@ -98,6 +98,8 @@ def slerp(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
 def save_picture(path: str | os.PathLike[str], images: np.ndarray) -> None:
     """Write the images of a strip in a line, or those of a sweep a line a value, as the PNG file ``path``, or URL.
 
+    Small images are enlarged by a whole factor, to about 64 pixels a side, each pixel as it is.
+
     **Shape:** uint8 ``(n, h, w, c)`` or ``(rows, n, h, w, c)``.
 
     Raises
@@ -106,7 +108,8 @@ def save_picture(path: str | os.PathLike[str], images: np.ndarray) -> None:
         It cannot be written.
     """
     lines = images[None] if images.ndim == 4 else images
-    pixels = grid(lines.reshape(-1, *lines.shape[2:]), columns=lines.shape[1])
+    shown = enlarged(lines.reshape(-1, *lines.shape[2:]), zoom_of(*lines.shape[2:4]))
+    pixels = grid(shown, columns=lines.shape[1])
     storage.atomic_write(path, to_png(pixels, text='{"synthetic": true}'))
 
 

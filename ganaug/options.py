@@ -106,14 +106,15 @@ Watch = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="Write how the training goes there while it runs: history.jsonl, of images samples, TensorBoard's events.",
+        help="Write how the training goes there while it runs: history.jsonl, of images samples, TensorBoard's events. "
+        "A new or empty folder; with --checkpoint also that of the training that goes on.",
         show_default=False,
     ),
 ]
 WatchEvery = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="STEPS", help="How often the training is looked at.", show_default="a twelfth of the training"
+        min=1, metavar="STEPS", help="How often --watch gets a line.", show_default="a twelfth of the training"
     ),
 ]
 IdColumns = Annotated[

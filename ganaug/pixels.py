@@ -19,10 +19,13 @@ from ganaug.errors import OutputError
 if TYPE_CHECKING:
     from ganaug.image_schema import ImageSchema
 
-__all__ = ["IMAGE", "PATH", "PixelWriter", "grid", "pixels", "table_of", "to_image", "to_png"]
+__all__ = ["IMAGE", "PATH", "PixelWriter", "enlarged", "grid", "pixels", "table_of", "to_image", "to_png", "zoom_of"]
 
 IMAGE, PATH = "image", "path"
 """The canonical names of the columns of pixels and of where an image came from."""
+
+CELL = 64
+"""Pixels of a side that small images are enlarged to, by whole factors."""
 
 IN_MEMORY = 512 * 2**20
 """Bytes of pixels up to which they are held in memory; more are held in a memory-mapped temporary file."""
@@ -144,6 +147,23 @@ def to_png(array: np.ndarray, *, text: str | None = None) -> bytes:
     file = io.BytesIO()
     to_image(array).save(file, "PNG", pnginfo=info)
     return file.getvalue()
+
+
+def zoom_of(height: int, width: int, side: int = CELL) -> int:
+    """Return by which whole factor images are enlarged to be looked at, so that they are about ``side`` pixels large.
+
+    >>> zoom_of(8, 8), zoom_of(28, 28), zoom_of(48, 32), zoom_of(200, 10)
+    (8, 2, 1, 1)
+    """
+    return max(1, side // max(height, width))
+
+
+def enlarged(images: np.ndarray, zoom: int) -> np.ndarray:
+    """Make every pixel ``zoom`` pixels high and wide.
+
+    **Shape:** uint8 ``(n, h, w, c)`` -> ``(n, h zoom, w zoom, c)``.
+    """
+    return images.repeat(zoom, axis=1).repeat(zoom, axis=2)
 
 
 def grid(images: np.ndarray, *, columns: int) -> np.ndarray:

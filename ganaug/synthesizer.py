@@ -253,7 +253,8 @@ class Synthesizer:
         """Return ``data`` changed as the variant does it, in the container that they come in.
 
         ``"super_resolution"`` makes images larger, and ``"inpaint"`` fills in the missing cells of tables, and what
-        ``mask`` marks in images; everything else stays as it was, bit for bit.
+        ``mask`` marks in images; everything else stays as it was, bit for bit. Labels are not filled in: where some of
+        a table are missing, a `DataWarning` says how many.
 
         Parameters
         ----------

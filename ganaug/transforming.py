@@ -7,6 +7,7 @@ what was encoded.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from ganaug.data.image_rows import as_floats
 from ganaug.data.images import is_images, open_images
 from ganaug.data.tables import open_table
 from ganaug.encode import ImageLayout, Layout, TableEncoder
-from ganaug.errors import ConfigError, DataError, SchemaError
+from ganaug.errors import ConfigError, DataError, DataWarning, SchemaError
 from ganaug.gan import Change, Tensors
 from ganaug.image_containers import is_array
 from ganaug.image_schema import ImageSchema
@@ -60,8 +61,8 @@ def transform(fitted: Synthesizer, data: Any, *, mask: Any = None, seed: int) ->
     if fitted.change is None:
         able = [name for name in variants.names() if getattr(variants.get(name), "TRANSFORMS", False)]
         raise ConfigError(
-            f"variant {fitted.variant!r} only makes new rows, call .sample(); given rows are changed by: "
-            f"{', '.join(able)}"
+            f"variant {fitted.variant!r} only makes new rows (`ganaug sample`; in Python Synthesizer.sample); given "
+            f"rows are changed by: {', '.join(able)}"
         )
     data = (data, None) if _is_bare(data) else data
     if isinstance(fitted.schema, ImageSchema):
@@ -166,7 +167,15 @@ def _table(fitted: Synthesizer, change: Change, data: Any, seed: int) -> Changed
     table, form, target = open_table(data)
     features = _features(table, fitted)
     label = fitted.schema.target if target is None else target
-    labels = _codes(table.column(label) if label in table.column_names else None, fitted.schema, len(table))
+    given = table.column(label) if label in table.column_names else None
+    if given is not None and given.null_count:
+        warnings.warn(
+            f"{given.null_count:,} of {len(table):,} labels in {label!r} are missing and stay so: labels are not "
+            "filled in, cells of features are",
+            DataWarning,
+            stacklevel=4,
+        )
+    labels = _codes(given, fitted.schema, len(table))
     encoded = encoder.encode(features)
     known = np.stack([features.column(name).is_valid().to_numpy() for name in encoder.coded], axis=1)
     arrays = {

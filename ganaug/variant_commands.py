@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from dataclasses import fields
 from typing import Annotated, Any
@@ -97,7 +98,7 @@ def describe(name: str) -> dict[str, Any]:
 def options_of(config: type) -> list[dict[str, Any]]:
     """Return name, type, default and meaning of every field of a variant's ``Config``.
 
-    The meaning is the string below the field, of the nearest class that has one.
+    The meaning is the string below the field, of the nearest class that has one, without what marks it for developers.
     """
     told, defaults = _sentences(config), config()
     return [
@@ -124,8 +125,18 @@ def _sentences(config: type) -> dict[str, str]:
                 and isinstance(below, ast.Expr)
                 and isinstance(below.value, ast.Constant)
             ):
-                found[above.target.id] = " ".join(str(below.value.value).split())
+                found[above.target.id] = _readable(str(below.value.value))
     return found
+
+
+def _readable(doc: str) -> str:
+    """Return a field's description in a line, without the marks of the source.
+
+    >>> _readable("Share of ``z``. NOTE[DIFF]: none in the paper.")
+    'Share of `z`. None in the paper.'
+    """
+    line = " ".join(doc.split()).replace("``", "`")
+    return re.sub(r"NOTE\[DIFF\]: (.)", lambda found: found[1].upper(), line)
 
 
 def _makes(described: dict[str, Any]) -> str:

@@ -232,6 +232,7 @@ def _effect(verdict):
         ("sample {here} -n 3 --rows 1=3 -o {out}", "give --number or --rows, not both"),
         ("check {csv} -t ill --augmenter smotenc", "SMOTENC wants arguments that the command line cannot give; use"),
         ("check {csv} -t ill --augmenter gan", "unknown augmenter 'gan'; known are: policy"),
+        ("check {csv} -t ill --augmenter dcgan", "variant 'dcgan' makes images, and the data are tables"),
         ("check {csv} -t ill --depth deep", "depth must be one of quick, thorough"),
         ("inspect {no}", "does not exist"),
     ],

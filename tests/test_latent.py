@@ -63,10 +63,14 @@ def test_pictures_are_saved_in_lines(synthesizer: Synthesizer, tmp_path: Path) -
     save_picture(tmp_path / "strip.png", interpolation_strip(synthesizer, 1, 5, random_state=3))
     sweep = truncation_sweep(synthesizer, 0, [0.5, 1.0], random_state=1, n=3)
     save_picture(tmp_path / "sweep.png", sweep)
-    assert Image.open(tmp_path / "strip.png").size == (5 * 9 - 1, 8)
+    assert Image.open(tmp_path / "strip.png").size == (5 * 65 - 1, 64), "each pixel eight wide"
     picture = np.asarray(Image.open(tmp_path / "sweep.png"))
-    assert picture.shape == (17, 26)
-    np.testing.assert_array_equal(picture[9:17, 18:26], sweep[1, 2, ..., 0])
+    assert picture.shape == (2 * 65 - 1, 3 * 65 - 1)
+    last = picture[65:, 130:].reshape(8, 8, 8, 8)  # rows, pixels of a row, columns, pixels of a column
+    np.testing.assert_array_equal(last, np.broadcast_to(sweep[1, 2, ..., 0][:, None, :, None], last.shape))
+    large = np.arange(2 * 40 * 80 * 3).astype(np.uint8).reshape(2, 40, 80, 3)
+    save_picture(tmp_path / "large.png", large)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "large.png"))[:, :80], large[0])
 
 
 def test_what_cannot_be_walked_through_is_refused(synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch) -> None:

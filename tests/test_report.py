@@ -124,7 +124,7 @@ def test_the_numbers_are_those_of_the_documents(written, given):
     assert "+0.021 [+0.001, +0.041]" in words and "+0.016 [−0.002, +0.035]" in words and "0.018" in words
     made = len(given["synthetic"])
     assert f"Synthetic rows added {made}" in words and f"+ {made}" in words
-    assert "The generator kept is the one of step 40." in words and "restored: step 40" in words
+    assert "The generator kept is the one of step 40." in words and "kept: step 40" in words
     assert "the second repeat <was> left out" in words and "the rows look ordered by since" in words
     assert "the smallest <good> amount" in words and "nested.a 1, 2" in words
     for said in ("Log loss ↓", "at 0.5: 0.812", "Random forest, a strong learner", "Mean over the classifiers",

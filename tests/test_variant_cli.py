@@ -94,12 +94,19 @@ def test_every_option_of_every_variant_has_a_meaning_and_goes_to_json(name):
     options = options_of(variants.get(name).Config)
     assert "steps" in {option["name"] for option in options}
     assert all(option["about"].endswith(".") for option in options), [o for o in options if not o["about"]]
-    json.dumps([describe(name), options])
+    told = json.dumps([describe(name), options])
+    assert "NOTE[" not in told and "``" not in told
 
 
 def test_what_does_not_exist_is_refused_with_what_does(capsys):
     assert run("gan2") == 2
-    assert "unknown variant 'gan2'; known are: auto, anchored," in capsys.readouterr().err
+    assert "unknown variant 'gan2'; known are: anchored," in capsys.readouterr().err
+    assert run("auto") == 2
+    said = capsys.readouterr().err
+    assert "'auto' is no variant, it stands for 'anchored' for tables and 'anchored_image' for images" in said
+    for written, meant in (("WGAN-GP", "wgan_gp"), ("StyleGAN2", "stylegan2"), ("stilegan2", "stylegan2")):
+        assert run(written) == 2
+        assert f"; did you mean '{meant}'" in capsys.readouterr().err
     assert run("--for", "sounds") == 2
     assert "--for must be tables or images, however: 'sounds'" in capsys.readouterr().err
     assert run("hinge", "--for", "tables") == 2

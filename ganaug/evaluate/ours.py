@@ -26,7 +26,7 @@ def make_ours(augmenter: Any, rows: TableData, *, transforms: Sequence[str] = DE
     """Make what is judged; see `measure_effect` for what ``augmenter`` may be.
 
     Raises:
-        ConfigError: unknown name.
+        ConfigError: unknown name, or a variant that makes something else than these rows.
         TypeError: nothing that augments.
     """
     if isinstance(augmenter, str):
@@ -50,6 +50,7 @@ def _named(name: str, rows: TableData, transforms: Sequence[str]) -> Ours:
     if name == "policy":
         return Ours(name=name, label="The policy", augmenter=Policy().suited(rows.schema, transforms))
     if name == "auto" or name in variants.names():
+        variants.resolve(name, _modality(rows))  # now, before the cost is announced
         return Ours(name=name, label=name, augmenter=GanAugmenter(variant=name, name=name))
     if name in BUILT_IN:
         arm = make_arm(name, transforms=transforms)
@@ -57,11 +58,14 @@ def _named(name: str, rows: TableData, transforms: Sequence[str]) -> Ours:
     known = ("policy", "auto", *variants.names(), *BUILT_IN)
     raise ConfigError(
         f"unknown augmenter {name!r}; known are: {', '.join(known)}, or a sampler of imbalanced-learn (its name, on "
-        "the command line), or a callable"
+        f"the command line), or a callable{variants.close_names(name, known)}"
     )
 
 
 def _gan(augmenter: GanAugmenter, rows: TableData, transforms: Sequence[str]) -> Ours:
+    from ganaug import variants
+
+    variants.resolve(augmenter.variant, _modality(rows))
     label = "The policy" if isinstance(augmenter, Policy) else augmenter.name
     if isinstance(augmenter, Policy):
         augmenter = augmenter.suited(rows.schema, transforms)
@@ -76,6 +80,10 @@ def _gan(augmenter: GanAugmenter, rows: TableData, transforms: Sequence[str]) ->
         variant=augmenter.variant, name=augmenter.name, candidates=augmenter.candidates, shares=shares
     )
     return Ours(name=augmenter.name, label=label, augmenter=scaled)
+
+
+def _modality(rows: TableData) -> str:
+    return "images" if isinstance(rows.schema, ImageSchema) else "tables"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,8 +82,10 @@ def make_value_ours(augmenter: Any, rows: TableData) -> ValueOurs:
         arm = VALUE_ARMS[augmenter]
         return ValueOurs(name=f"{arm.name}*", label=f"{arm.label} (as augmenter)", arm=arm)
     known = ("policy", "auto", *variants.names("tables"), *VALUE_ARMS)
+    hint = variants.close_names(augmenter, known) if isinstance(augmenter, str) else ""
     raise ConfigError(
-        f"with task='regression' augmenter must be one of {', '.join(known)}, or a GanAugmenter, however: {augmenter!r}"
+        f"with task='regression' augmenter must be one of {', '.join(known)}, or a GanAugmenter, however: "
+        f"{augmenter!r}{hint}"
     )
 
 

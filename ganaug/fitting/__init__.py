@@ -45,7 +45,8 @@ class Watching:
     """How closely a training is watched, and where that is written; see `ganaug.watching`."""
 
     every: int | None = None
-    """Steps between two observations, at least 1; None: a twelfth of the training."""
+    """Steps between two observations that are written, at least 1, the last step in addition; None: a twelfth of the
+    training. Twelfths are observed in either case, as the best step is chosen among them."""
     folder: str | os.PathLike[str] | None = None
     """A local folder for ``history.jsonl`` and, of images, ``samples/``; None writes nothing."""
     pictures: dict[str, bytes] | None = None
@@ -197,7 +198,7 @@ class _Batch:
             unseen = [held if len(held) else own for own, held in zip(shown, held_out, strict=True)]
             watched = self.kind.rows(unseen, layout, n_classes).to(device)
             monitor = ErrorMonitor(monitor, watched, seed=seed, device=device)
-        record = self._record(watching, seed, device)
+        record = self._record(watching, gan.steps, seed, device)
         with nullcontext() if record is None else closing(record):
             trained = train(
                 gan,
@@ -219,7 +220,7 @@ class _Batch:
         monitor.require_sound(gan, trained.networks, trained.best_score)
         return trained, variant.make_source(config, layout, self.members, **shape)
 
-    def _record(self, watching: Watching | None, seed: int, device: torch.device) -> Record | None:
+    def _record(self, watching: Watching | None, steps: int, seed: int, device: torch.device) -> Record | None:
         if watching is None or (watching.folder is None and watching.pictures is None):
             return None
         names = self.schema.class_names()
@@ -230,6 +231,8 @@ class _Batch:
             painter=self.kind.painter(self.layout, len(names), seed=seed, device=device),
             tensorboard=None if watching.tensorboard is None else Path(watching.tensorboard),
             keep=watching.keep,
+            every=watching.every,
+            steps=steps,
         )
 
 

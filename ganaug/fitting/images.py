@@ -16,7 +16,7 @@ from ganaug.encode import ImageEncoder, ImageLayout
 from ganaug.gan import Gan
 from ganaug.image_monitor import ImageMonitor
 from ganaug.image_schema import ImageSchema
-from ganaug.pixels import grid, to_png
+from ganaug.pixels import enlarged, grid, to_png, zoom_of
 
 __all__ = ["MODALITY", "encoders", "join", "member", "monitor", "painter", "rows", "shape_of"]
 
@@ -79,8 +79,7 @@ def painter(
         y = torch.arange(min(n_classes, PAINTED_CLASSES), device=device).repeat_interleave(PAINTED)[None]
         rng = seeding.torch_rng(seed, "samples", device=device)
         images = gan.emit(networks, gan.source.draw(y, rng), y).images[0]
-        zoom = max(1, SMALLEST // max(images.shape[-2:]))
-        pixels = as_bytes(images).repeat(zoom, axis=1).repeat(zoom, axis=2)
+        pixels = enlarged(as_bytes(images), zoom_of(*images.shape[-2:], side=SMALLEST))
         return to_png(grid(pixels, columns=PAINTED), text=json.dumps({"synthetic": True}))
 
     return paint

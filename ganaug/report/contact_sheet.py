@@ -13,12 +13,10 @@ from sklearn.neighbors import NearestNeighbors
 from ganaug import seeding
 from ganaug.embedding import shrink
 from ganaug.image_schema import ImageSchema
-from ganaug.pixels import to_image
+from ganaug.pixels import to_image, zoom_of
 
 __all__ = ["Sheet", "contact_sheet", "contact_sheets"]
 
-CELL = 64
-"""Pixels of a side that small images are enlarged to, by whole factors."""
 WIDTH = 700
 """Pixels that the images of a line take together at most, unless `FEWEST` need more."""
 FEWEST, MOST = 4, 10
@@ -49,7 +47,7 @@ def contact_sheets(real: pa.Table, synthetic: pa.Table | None, schema: ImageSche
     made = np.empty(0, np.int64) if synthetic is None else schema.label_codes(synthetic)
     frequency = np.bincount(made if len(made) else codes, minlength=schema.n_classes)
     chosen = [int(c) for c in np.argsort(-frequency, kind="stable")[:MAX_SHEETS] if frequency[c]]
-    zoom = max(1, CELL // max(schema.height, schema.width))
+    zoom = zoom_of(schema.height, schema.width)
     count = int(np.clip(WIDTH // (schema.width * zoom + GAP), FEWEST, MOST))
     sheets = []
     for c in chosen:

@@ -43,14 +43,14 @@ PANELS = {
 """In which panel a figure is drawn; what is not named is a loss."""
 
 
-def training_chart(history: Sequence[Mapping[str, Any]], restored: int | None) -> Markup | None:
-    """Draw what was seen of a training, with the restored step, and where it went back, marked.
+def training_chart(history: Sequence[Mapping[str, Any]], kept: int | None) -> Markup | None:
+    """Draw what was seen of a training, with the step that was kept, and where it went back, marked.
 
     Of the figures of classes the mean and the worst are shown. A score of 0 throughout says nothing.
 
     Args:
         history: entries of one member; see `ganaug.watching.alarms`.
-        restored: the step whose weights were kept.
+        kept: the step whose weights were kept.
     """
     line = current([dict(entry) for entry in history])
     panels = _panels(line)
@@ -63,18 +63,18 @@ def training_chart(history: Sequence[Mapping[str, Any]], restored: int | None) -
     figure.get_layout_engine().set(hspace=0.08, wspace=0.03)  # type: ignore[union-attr]
     back = sorted({b["step"] for a, b in itertools.pairwise(history) if b["step"] <= a["step"]})
     for index, (title, lines) in enumerate(panels.items(), 1):
-        _draw(figure.add_subplot(rows, columns, index), title, lines, restored, back)
+        _draw(figure.add_subplot(rows, columns, index), title, lines, kept, back)
     last = max(steps[-1] for lines in panels.values() for steps, _ in lines.values())
-    where = "" if restored is None else f"; the weights of step {restored} were kept"
+    where = "" if kept is None else f"; the weights of step {kept} were kept"
     where += "".join(f"; the training went back to step {step}" for step in back)
     names = ", ".join(name for lines in panels.values() for name in lines)
     return to_svg(figure, "training", f"Training curves over {last:g} steps: {names}{where}")
 
 
-def training_picture(history: Sequence[Mapping[str, Any]], restored: int | None) -> Picture | None:
+def training_picture(history: Sequence[Mapping[str, Any]], kept: int | None) -> Picture | None:
     """Return `training_chart` as a picture that stands alone; None where there is nothing to draw."""
     with canvas():
-        chart = training_chart(history, restored)
+        chart = training_chart(history, kept)
     if chart is None:
         return None
     title = "How the training went"
@@ -133,7 +133,7 @@ def _within_a_decade(lines: Lines) -> bool:
     return not values or max(values) < 10 * min(values)
 
 
-def _draw(ax: Axes, title: str, lines: Lines, restored: int | None, back: Sequence[int]) -> None:
+def _draw(ax: Axes, title: str, lines: Lines, kept: int | None, back: Sequence[int]) -> None:
     colours: dict[str, str] = {}
     for name, (steps, values) in lines.items():
         colour = colours.setdefault(name.removesuffix(WORST), _COLOURS[len(colours) % len(_COLOURS)])
@@ -144,8 +144,8 @@ def _draw(ax: Axes, title: str, lines: Lines, restored: int | None, back: Sequen
         ax.axhline(reference, color=_HAIR, linewidth=1.2, zorder=0, label="_")
     for step in back:
         ax.axvline(step, color=PALETTE["warm"], linewidth=1, dashes=(1, 2), label=f"back to step {step:,}")
-    if restored is not None:
-        ax.axvline(restored, color=_INK, linewidth=1, dashes=(3, 2), label=f"restored: step {restored:,}")
+    if kept is not None:
+        ax.axvline(kept, color=_INK, linewidth=1, dashes=(3, 2), label=f"kept: step {kept:,}")
     if title == "gradients":
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

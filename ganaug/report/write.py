@@ -71,7 +71,7 @@ def write_report(
     history
         The training: ``step``, losses, ``score`` and other figures, an entry an observation.
     provenance
-        What made the rows; the restored step is its ``best_step``.
+        What made the rows; the step that was kept is its ``best_step``.
 
     Returns
     -------

@@ -20,11 +20,13 @@ import numpy as np
 
 from ganaug.errors import ConfigError
 from ganaug.gan import About, Gan, Source
+from ganaug.schema import close_to
 
 __all__ = [
     "DEFAULTS",
     "Variant",
     "adds_rows",
+    "close_names",
     "config_from_json",
     "config_to_json",
     "get",
@@ -92,8 +94,8 @@ def require_rows(variant: Any) -> None:
     name, _ = _resolve(variant, None)
     if not adds_rows(name):
         raise ConfigError(
-            f"variant {name!r} adds no rows, it changes given ones: fit it with ganaug.fit(data, variant={name!r}) "
-            "and call the .transform(data) of what that returns"
+            f"variant {name!r} adds no rows, it changes given ones: fit it, and transform data with it (`ganaug train` "
+            "and `ganaug transform`; in Python ganaug.fit and Synthesizer.transform)"
         )
 
 
@@ -109,9 +111,26 @@ def get(name: str) -> Variant:
     ConfigError
         There is none; the message lists those that there are.
     """
+    if name == "auto":
+        meant = " and ".join(f"{default!r} for {modality}" for modality, default in DEFAULTS.items())
+        raise ConfigError(f"'auto' is no variant, it stands for {meant}; name one of these")
     if name not in names():
-        raise ConfigError(f"unknown variant {name!r}; known are: auto, {', '.join(names())}")
+        raise _unknown(name, names())
     return _module(name)
+
+
+def close_names(name: str, known: Sequence[str]) -> str:
+    """Return ``"; did you mean ...?"`` for what looks like ``name`` as papers and people write it, else nothing.
+
+    >>> close_names("StyleGAN2", names()), close_names("wgan-gp", names()), close_names("blender", names())
+    ("; did you mean 'stylegan2'?", "; did you mean 'wgan_gp'?", '')
+    """
+    plain = name.strip().casefold().replace("-", "_").replace(" ", "_")
+    return f"; did you mean {plain!r}?" if plain in known else close_to(plain, known)
+
+
+def _unknown(name: str, known: Sequence[str]) -> ConfigError:
+    return ConfigError(f"unknown variant {name!r}; known are: {', '.join(known)}{close_names(name, known)}")
 
 
 def resolve(variant: Any, modality: str | None = None) -> tuple[str, Any]:
@@ -124,9 +143,11 @@ def resolve(variant: Any, modality: str | None = None) -> tuple[str, Any]:
     """
     name, config = _resolve(variant, modality)
     if modality is not None and modality not in get(name).MODALITIES:
+        # Who asked for new rows is not served by what only changes given ones.
+        known = ", ".join(names(modality, adding=adds_rows(name)))
         raise ConfigError(
             f"variant {name!r} makes {get(name).MODALITIES[0]}, and the data are {modality}; "
-            f"for these there are: auto, {', '.join(names(modality))}"
+            f"for these there are: auto, {known}"
         )
     return name, config
 
@@ -134,6 +155,8 @@ def resolve(variant: Any, modality: str | None = None) -> tuple[str, Any]:
 def _resolve(variant: Any, modality: str | None) -> tuple[str, Any]:
     if isinstance(variant, str):
         name = DEFAULTS[modality or "tables"] if variant == "auto" else variant
+        if name not in names():
+            raise _unknown(name, ("auto", *names()))
         return name, get(name).Config()
     for name in names():
         if isinstance(variant, get(name).Config):

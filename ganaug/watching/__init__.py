@@ -2,7 +2,7 @@
 
 What is looked at
 -----------------
-At every observation (a twelfth of the training, or `fitting.Watching.every` steps), of every member:
+At every observation (a twelfth of the training, and every `fitting.Watching.every` steps), of every member:
 
 - ``<phase>``, ``gradient <phase>``: the mean loss of the last step of a phase, and the norm of its gradient. Losses of
   a game say little by their height; what counts is whether they stay bounded.

@@ -65,6 +65,9 @@ class Record:
         Takes them too, by name.
     keep
         Called when something was written.
+    every
+        Steps between two observations that are taken down; of others only the last, at ``steps``, and those at which
+        something was noticed for the first time. None takes down all.
     """
 
     def __init__(
@@ -76,26 +79,33 @@ class Record:
         pictures: dict[str, bytes] | None = None,
         tensorboard: Path | None = None,
         keep: Callable[[], None] | None = None,
+        every: int | None = None,
+        steps: int | None = None,
     ) -> None:
         self._folder, self._names, self._painter, self._pictures = folder, class_names, painter, pictures
-        self._events, self._keep = tensorboard, keep
+        self._events, self._keep, self._every, self._steps = tensorboard, keep, every, steps
+        self._noticed: set[tuple[str, str]] = set()
         self._lines, self._behind = b"", True
         self._writer: Any = None
 
     def begin(self, history: Sequence[Mapping[str, Any]]) -> None:
         """Write the lines of ``history`` in place of those that are there, and remove the pictures of others."""
-        self._lines, self._behind = lines(of_member(entry, 0) for entry in history), True
+        self._noticed.clear()
+        own = [entry for entry in (of_member(entry, 0) for entry in history) if self._takes(entry)]
+        self._lines, self._behind = lines(own), True
         self._write(b"", {})
         if self._folder is not None:
-            _keep_pictures(self._folder, {picture_name(entry) for entry in history})
+            _keep_pictures(self._folder, {picture_name(entry) for entry in own})
         if self._events is not None:
             last = history[-1]["step"] if history else -1
             with _going_on(self._events):
                 self._writer = _tensorboard(self._events, first_step=last + 1)
 
     def add(self, entry: Mapping[str, Any], gan: Gan, networks: nn.ModuleDict) -> None:
-        """Write a line, and a picture."""
+        """Write a line, and a picture, where the observation is one that was asked for."""
         own = of_member(entry, 0)
+        if not self._takes(own):
+            return
         painted = {} if self._painter is None else {picture_name(own): self._painter(gan, networks)}
         if self._pictures is not None:
             self._pictures |= painted
@@ -110,6 +120,17 @@ class Record:
             with _going_on(self._events):
                 self._writer.close()
             self._writer = None
+
+    def _takes(self, entry: Mapping[str, Any]) -> bool:
+        """Say whether an observation is taken down, and remember what was noticed in it.
+
+        Those for the choice of the best step alone are not.
+        """
+        asked = self._every is None or entry["step"] % self._every == 0 or entry["step"] == self._steps
+        found = {(noticed["kind"], noticed["of"]) for noticed in entry.get("noticed", ())}
+        new = bool(found - self._noticed)
+        self._noticed |= found
+        return asked or new
 
     def _write(self, line: bytes, painted: Mapping[str, bytes]) -> None:
         self._lines += line

@@ -8,6 +8,7 @@ from ganaug.errors import ConfigError
 from ganaug.evaluate.ours import make_ours
 from ganaug.policy import Candidate, GanAugmenter, Policy
 from ganaug.sampler import GANSampler
+from tests.digits import digits, image_data
 from tests.evaluate.augmenters import Jittering
 
 
@@ -25,6 +26,21 @@ def test_names_of_augmenters(rows):
     assert make_ours(SMOTE(), rows).name == "smote*"
     with pytest.raises(ConfigError, match=r"policy, auto, anchored, .*wgan_gp"):
         make_ours("gan", rows)
+    with pytest.raises(ConfigError, match=r"or a callable; did you mean 'wgan_gp'\?"):
+        make_ours("WGAN-GP", rows)
+
+
+def test_a_variant_that_makes_something_else_is_refused_before_anything_is_fitted(rows):
+    # Of images only those that add rows are named to who wants rows added.
+    images = image_data(*digits({0: 4, 1: 3}))
+    for given, data, match in (
+        ("dcgan", rows, "'dcgan' makes images, and the data are tables; .* wgan_gp"),
+        (GanAugmenter(variant="r3gan"), rows, "'r3gan' makes images, and the data are tables"),
+        ("ctgan", images, "'ctgan' makes tables, and the data are images; for these there are: auto, anchored_image"),
+    ):
+        with pytest.raises(ConfigError, match=match) as refused:
+            make_ours(given, data)
+        assert "super_resolution" not in str(refused.value)
 
 
 def test_counts_for_all_rows_become_shares_for_a_fold(rows):

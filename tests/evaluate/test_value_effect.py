@@ -131,6 +131,7 @@ def test_an_arm_that_cannot_run_is_left_out_with_the_reason() -> None:
         ({"estimator": LogisticRegression()}, "unfitted scikit-learn regressor"),
         ({"scoring": "f1"}, "scoring must be one of relevance_weighted_r2"),
         ({"augmenter": lambda X, y, random_state: (X, y)}, "augmenter must be one of policy"),
+        ({"augmenter": "WGAN-GP"}, "however: 'WGAN-GP'; did you mean 'wgan_gp'"),
         ({"arms": ["smote"]}, "there is no arm 'smote'"),
         ({"time_budget": 5}, "time_budget is not for task='regression'"),
     ],

@@ -214,7 +214,7 @@ def test_the_training_is_shown_with_its_curves_its_last_pictures_and_what_was_no
     assert text.endswith("(data:image/png;base64,bGFzdA==)") and "at step 100" in text
     assert shown["training"]["description"].endswith("100 steps; the weights of step 50 were kept")
     chart = base64.b64decode(text.split("svg+xml;base64,")[1].split(")")[0]).decode()
-    assert "50 % is guessing" in chart and "restored: step 50" in chart
+    assert "50 % is guessing" in chart and "kept: step 50" in chart
     # The last step was seen twice: what the training went back from is not what came of it.
     history.append({"step": 100, "critic": 1.0, "retry": 1})
     page.show_training(history, pictures={"000100.png": b"collapsed", "000100-retry1.png": b"sound"})

@@ -16,7 +16,7 @@ from sklearn.datasets import load_breast_cancer
 from ganaug import fitting
 from ganaug.cell_game import _recovery, hinted
 from ganaug.data import read_table
-from ganaug.errors import ConfigError, DataError, SchemaError
+from ganaug.errors import ConfigError, DataError, DataWarning, SchemaError
 from ganaug.hole_game import _in_hole
 from ganaug.masked_sources import known_cells, known_pixels
 from ganaug.synthesizer import Synthesizer
@@ -97,6 +97,17 @@ def test_missing_cells_of_every_kind_are_filled_and_all_others_are_as_they_were(
     assert right.mean() > 0.75
     assert (filled["count"] == filled["count"].round()).all()  # a grid is kept
     assert set(filled["grade"]) <= {"good", "fair", "bad"}
+
+
+def test_labels_are_not_filled_in_and_that_is_said(filler: Synthesizer, recwarn: pytest.WarningsRecorder) -> None:
+    given = holed(mixed(40, seed=3))
+    filler.transform(given, random_state=0)
+    assert not [w for w in recwarn if issubclass(w.category, DataWarning)]
+    given.loc[[3, 7, 20], "label"] = None
+    with pytest.warns(DataWarning, match=r"^3 of 40 labels in 'label' are missing and stay so") as told:
+        filled = filler.transform(given, random_state=0)
+    assert told[0].filename == __file__
+    assert filled["label"].isna().sum() == 3 and filled.drop(columns="label").notna().all(axis=None)
 
 
 def test_a_column_that_was_missing_in_training_is_filled_in_all_the_same() -> None:

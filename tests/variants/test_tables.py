@@ -134,7 +134,7 @@ def test_the_gradient_penalty_of_wgan_gp_pulls_the_critics_slope_to_one() -> Non
 
 def test_unknown_variants_and_options_list_the_known_ones() -> None:
     known = ", ".join(variants.names())
-    with pytest.raises(ConfigError, match=f"unknown variant 'gan2'; known are: auto, {known}"):
+    with pytest.raises(ConfigError, match=f"unknown variant 'gan2'; known are: {known}; did you mean"):
         variants.get("gan2")
     with pytest.raises(ConfigError, match=r"variant 'anchored' has no option speed; it has: .*batch.*reach"):
         variants.config_from_json("anchored", {"speed": 1})

@@ -70,16 +70,22 @@ def test_lines_are_there_while_it_trains(tmp_path: Path, monkeypatch: pytest.Mon
         return take(*arguments)
 
     monkeypatch.setattr(trainer, "_take", watched)
+    monkeypatch.setattr("ganaug.recovery.recognise", lambda *_, **__: [])
     fit(Watching(folder=tmp_path / "w", every=5))
-    assert seen == [list(range(step + 1)) for step in range(12) for _ in range(2)]
+    assert seen == [list(range(0, step + 1, 5)) for step in range(12) for _ in range(2)]
+    assert [line["step"] for line in read(tmp_path / "w")] == [0, 5, 10, 12]
+    assert sorted(path.name for path in (tmp_path / "w" / "samples").iterdir()) == [
+        f"{step:06d}.png" for step in (0, 5, 10, 12)
+    ]
 
 
-@pytest.mark.parametrize("killed_at", [3, 9, 20])
+@pytest.mark.parametrize(("killed_at", "every"), [(3, None), (9, None), (20, None), (20, 5)])
 def test_a_training_that_goes_on_repeats_no_line_and_misses_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int, every: int | None
 ) -> None:
     # Checkpoints are written every fourth time, so that lines and pictures beyond the last one are there already.
-    fit(Watching(folder=tmp_path / "whole"))
+    fit(Watching(folder=tmp_path / "whole", every=every))
+    watching = Watching(folder=tmp_path / "w", every=every)
     monkeypatch.setitem(trainer.train.__kwdefaults__, "checkpoint_seconds", 0)
     due, take, asked, taken = trainer.checkpoints.Saves.due, trainer._take, [0], [0]
 
@@ -98,8 +104,8 @@ def test_a_training_that_goes_on_repeats_no_line_and_misses_none(
     monkeypatch.setattr(trainer.checkpoints.Saves, "due", property(sometimes))
     monkeypatch.setattr(trainer, "_take", dying)
     with pytest.raises(KeyboardInterrupt):
-        fit(Watching(folder=tmp_path / "w"), checkpoint=tmp_path / "c")
-    fit(Watching(folder=tmp_path / "w"), checkpoint=tmp_path / "c")
+        fit(watching, checkpoint=tmp_path / "c")
+    fit(watching, checkpoint=tmp_path / "c")
     assert digests(tmp_path / "w") == digests(tmp_path / "whole")
 
 
@@ -242,6 +248,18 @@ def test_tensorboard_goes_on_after_the_last_line_and_is_told_what_was_noticed(
     assert read(tmp_path)[1] == {"step": 40, "score": None, "variety": [None, 0.01], "noticed": [found]}
 
 
+def test_between_the_steps_asked_for_only_what_is_first_noticed_is_written(tmp_path: Path) -> None:
+    found = {"kind": "won", "of": "", "text": "the discriminator has won"}
+    seen: list[dict[str, Any]] = [{"step": 0}, {"step": 5}, {"step": 10}, {"step": 15, "noticed": [[found]]}]
+    seen += [{"step": step, "noticed": [[found]]} for step in (20, 25, 28)]
+    for known in range(len(seen)):  # what a training that goes on begins with
+        made = record.Record(tmp_path, class_names=["a"], every=10, steps=28)
+        made.begin(seen[:known])
+        for entry in seen[known:]:
+            made.add(entry, None, None)  # type: ignore[arg-type]
+        assert [line["step"] for line in read(tmp_path)] == [0, 10, 15, 20, 28]
+
+
 def test_without_tensorboard_nothing_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     fit(Watching(folder=tmp_path / "w", tensorboard=tmp_path / "t"))
@@ -262,13 +280,19 @@ def test_a_table_is_watched_by_the_call_of_one_line(tmp_path: Path) -> None:
     options: dict[str, Any] = {"target": "target", "variant": wgan_gp.Config(steps=12), "random_state": 0}
     ganaug.fit(frame, **options, progress=False, watch=tmp_path / "w", watch_every=5)
     lines = read(tmp_path / "w")
-    assert [line["step"] for line in lines] == list(range(13))  # a twelfth of the training is a step
+    assert {0, 5, 10, 12} <= {line["step"] for line in lines} < set(range(13)), "and where something is noticed"
     assert not (tmp_path / "w" / "samples").exists(), "rows have no picture"
     assert len(lines[0]["variety"]) == 3 and "accuracy fake" in lines[0]
     with pytest.raises(ConfigError, match="at least 1 step"):
         ganaug.fit(frame, **options, progress=False, watch_every=0)
     with pytest.raises(OutputError, match="must be a local path"):
         ganaug.fit(frame, **options, progress=False, watch="s3://bucket/watched")
+    before = digests(tmp_path / "w")
+    with pytest.raises(OutputError, match=r"'.*w' is not empty \(it holds .*history.jsonl"):
+        ganaug.fit(frame, **options, progress=False, watch=tmp_path / "w")
+    assert digests(tmp_path / "w") == before, "the history of another training stays"
+    for _ in range(2):  # the call that goes on after a kill is the same one, into the same folder
+        ganaug.fit(frame, **options, progress=False, watch=tmp_path / "w", checkpoint=tmp_path / "c")
     with pytest.raises(ValueError, match="only the training of a single table is written"):
         data = image_data(*digits(COUNTS))
         fitting.fit_many(
@@ -278,6 +302,7 @@ def test_a_table_is_watched_by_the_call_of_one_line(tmp_path: Path) -> None:
 
 def test_a_training_is_watched_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(wgan_gp.Config.__init__.__kwdefaults__, "steps", 24)  # type: ignore[attr-defined]
+    monkeypatch.setattr("ganaug.recovery.recognise", lambda *_, **__: [])
     load_iris(as_frame=True).frame[:115].to_csv(tmp_path / "iris.csv", index=False)
     words = ["train", str(tmp_path / "iris.csv"), "--out", str(tmp_path / "g"), "--target", "target", "--quiet"]
     words += ["--variant", "wgan_gp", "--watch", str(tmp_path / "w"), "--watch-every", "9"]
@@ -285,7 +310,7 @@ def test_a_training_is_watched_from_the_command_line(tmp_path: Path, monkeypatch
         cli.main(words)
     except SystemExit as ended:
         assert not ended.code
-    assert [line["step"] for line in read(tmp_path / "w")] == sorted({*range(0, 25, 2), 9, 18})
+    assert [line["step"] for line in read(tmp_path / "w")] == [0, 9, 18, 24]  # no twelfths
 
 
 def test_a_generator_that_collapses_on_the_way_is_named_and_its_training_goes_back(
