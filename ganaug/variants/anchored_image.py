@@ -67,6 +67,9 @@ class Config(GameConfig):
     """Largest shift, turn or stretch, as a share of half the image; local bends reach half as far."""
     residual: float = 0.5
     """Largest change of a pixel after the bending; black to white is 2."""
+    smoothed: bool = False
+    """Whether the grid that transposed convolutions leave in what is painted is filtered away: likelier photographs to
+    look at, from which classifiers gained less (tests/benchmarks/IMAGES.md)."""
     max_anchors: int = 2048
     """Real images that are kept of a class, at most."""
 
@@ -115,7 +118,8 @@ class _Generator(nn.Module):
         self.pool = MemberLinear(members, deep, deep)
         self.affine = MemberLinear(members, deep, 6, zero=True)
         self.flow = MemberConv2d(members, deep, 2, zero=True)
-        self.paint = Decoder(members, deep, layout.channels, beside=widths, zero=True, smoothed=True, **shape)
+        painting: dict[str, Any] = {"beside": widths, "zero": True, "smoothed": config.smoothed}
+        self.paint = Decoder(members, deep, layout.channels, **painting, **shape)
         rows, columns = ((torch.arange(n) + 0.5) / n * 2 - 1 for n in self.size)
         grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij")[::-1], dim=-1)
         self.register_buffer("grid", grid, persistent=False)

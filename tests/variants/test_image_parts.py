@@ -53,6 +53,22 @@ def test_changes_of_anchored_images_stay_within_their_bounds() -> None:
     assert not torch.allclose(moved, inputs["a"], atol=0.1)
 
 
+def test_a_smoothed_painter_leaves_less_of_a_grid() -> None:
+    grids = {}
+    for smoothed in (False, True):
+        config = tiny("anchored_image", smoothed=smoothed)
+        gan, _ = parts("anchored_image", "images", config=config)
+        generator: Any = gan.networks["generator"]
+        generator.paint.out.weight.data.normal_(generator=torch.Generator().manual_seed(0))
+        y = torch.tensor([[0, 1, 2] * 10])
+        inputs = gan.source.draw(y, torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            change = generator(inputs, y) - inputs["a"]
+        # How much pixels differ from the ones beside them, as a share of how much they differ at all.
+        grids[smoothed] = float((change.diff(dim=-1).var() + change.diff(dim=-2).var()) / change.var())
+    assert grids[True] < 0.7 * grids[False], grids
+
+
 @pytest.mark.parametrize("name", FEATURED)
 @pytest.mark.parametrize("preset", ["strided", "residual"])
 def test_the_gradient_of_the_penalties_is_that_of_finite_differences(name: str, preset: str) -> None:
