@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "Outcome", "Runner", "Training"]
 
-PAYS_FROM = 6.0
-"""Seconds of work left, in one process, from which starting worker processes (about 2 s, once) pays.
+PAYS_FROM = 2.0
+"""Seconds of work left, in one process, from which starting worker processes (about 1.5 s of each, once) pays.
 
 Processes, not threads: much of a forest's and a boosting's time is Python's own. Sixty fits of the default learners on
 a 1,000 x 10 table took 4.8 s in one process, 4.7 s in two threads and 2.7 s in two (started) processes, one OpenMP
@@ -109,7 +111,8 @@ class Job:
 class Runner:
     """Runs jobs, each in one thread; the bits do not depend on how many processes share them.
 
-    Fits are timed as they are done; workers are started only where the work that is left pays for it.
+    Fits are timed as they are done; workers are started only where the work that is left pays for it, and until they
+    are there the fits go on in this process.
 
     Args:
         total: how many fits there will be in all, for the progress and for that decision.
@@ -119,7 +122,9 @@ class Runner:
     """
 
     _last_used: ClassVar[float] = float("-inf")
-    """When worker processes were last given work."""
+    """When worker processes were last given work, or came up."""
+    _starting: ClassVar[threading.Thread | None] = None
+    """What starts them."""
 
     def __init__(
         self, total: int, *, n_jobs: int | None = None, progress: Progress = silent, work: str = "classifiers"
@@ -158,21 +163,52 @@ class Runner:
             self._progress(self._work, min(self.done, self.total), self.total)
 
         for index, job in enumerate(jobs):
-            if job.learner.name not in self._timed:
+            if job.learner.name not in self._timed and not self._warm():
                 keep(index, job.run())
-        rest = [index for index in range(len(jobs)) if index not in found]
-        left = max(self.total - self.done, len(rest))
-        warm = time.monotonic() - Runner._last_used < WAITING
-        pays_from = PAYS_WARM_FROM if warm else PAYS_FROM
-        if self.workers == 1 or len(rest) < 2 or left * self.seconds_per_fit() < pays_from:
-            for index in rest:
-                keep(index, jobs[index].run())
-        else:
-            # Long fits first, so that no worker ends alone.
-            rest.sort(key=lambda index: -float(np.mean(self._timed[jobs[index].learner.name])))
-            pool = Parallel(n_jobs=self._n_jobs, return_as="generator")
-            outcomes: Any = pool(delayed(called_from)(os.getpid(), jobs[i].run) for i in rest)
+        # Short fits first while there are no workers, long ones first for them, so that none ends alone.
+        rest = deque(sorted((i for i in range(len(jobs)) if i not in found), key=lambda i: -self._cost(jobs[i])))
+        while rest and not self._shared(rest):
+            index = rest.pop()
+            keep(index, jobs[index].run())
+        if rest:
+            outcomes = self._pool()(delayed(called_from)(os.getpid(), jobs[i].run) for i in rest)
             for index, outcome in zip(rest, outcomes, strict=True):
                 keep(index, outcome)
             Runner._last_used = time.monotonic()
         return [found[index] for index in range(len(jobs))]
+
+    def _cost(self, job: Job) -> float:
+        """Return the seconds that it will take; many, where no fit of the learner was timed."""
+        return float(np.mean(self._timed.get(job.learner.name, np.inf)))
+
+    def _warm(self) -> bool:
+        """Tell whether worker processes wait for work."""
+        return self.workers > 1 and time.monotonic() - Runner._last_used < WAITING
+
+    def _shared(self, rest: Sequence[int]) -> bool:
+        """Tell whether the jobs ``rest`` are for worker processes, and start these where it pays."""
+        if self.workers == 1 or len(rest) < 2:
+            return False
+        left = max(self.total - self.done, len(rest)) * self.seconds_per_fit()
+        if self._warm():
+            return left >= PAYS_WARM_FROM or not self._timed
+        starting = Runner._starting
+        if left >= PAYS_FROM and not (starting and starting.is_alive()):
+            Runner._starting = threading.Thread(target=_start, args=(self._pool(), self.workers), name="ganaug-workers")
+            Runner._starting.start()
+        return False
+
+    def _pool(self) -> Callable[..., Any]:
+        return Parallel(n_jobs=self._n_jobs, return_as="generator")
+
+
+def _start(pool: Callable[..., Any], workers: int) -> None:
+    """Start the worker processes of ``pool``; they stay, for the pools that come after."""
+    try:
+        list(pool([delayed(called_from)(os.getpid(), _ready)] * workers))
+    finally:  # What goes wrong here goes wrong again where fits are given to them, and is raised there.
+        Runner._last_used = time.monotonic()
+
+
+def _ready() -> None:
+    """Do nothing: a process that has been through this has imported what fits need."""

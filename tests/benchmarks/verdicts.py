@@ -1,6 +1,7 @@
 """Is the product's verdict right? Large real sets made scarce, checked, augmented, and judged on other real rows.
 
     python -m tests.benchmarks.verdicts --adult adult/train.parquet --budget 60 --out runs/verdicts
+    python -m tests.benchmarks.verdicts --adult adult/train.parquet --learner hist_gradient_boosting --out runs/boosting
     python -m tests.benchmarks.verdicts --images --cifar cifar10/train.parquet --draws 20 --out runs/verdicts_images
 
 Of each table some draws of training rows are taken, one class scarce, and of each image set the draws of
@@ -30,7 +31,7 @@ from joblib import Parallel, delayed, parallel_config
 from ganaug import ImageOptions, __version__, measure_effect, variants
 from ganaug.data import TableData
 from ganaug.evaluate.arms import NOTHING
-from ganaug.learners import Job, Part, Runner, default_learners, labels_of
+from ganaug.learners import DEFAULT_IMAGE_LEARNERS, Job, Part, Runner, default_learners, labels_of
 from ganaug.learners.scoring import Scoring
 from ganaug.plans import draw_rows, fit_rows, plan_by_policy
 from ganaug.policy import Policy
@@ -66,6 +67,8 @@ class Settings:
     depth: str = "quick"
     """Of the check."""
     images: bool = False
+    learner: str = ""
+    """The one classifier that the user has, of `tests.benchmarks.lineup`; empty: the check's own, and all judge."""
     steps: int | None = None
     """Of the generators, in a smoke run."""
     folds: int | None = None
@@ -104,7 +107,12 @@ def measure(drawn: Drawn, draw: int, settings: Settings) -> tuple[pd.DataFrame, 
     started = time.perf_counter()
     rows, schema = drawn.rows, drawn.rows.schema
     own = replace(rows, table=rows.table.take(pa.array(drawn.train)).combine_chunks())
-    seed, fixed = derive(settings.seed, "draw", draw), {"device": "cpu", "n_jobs": 1}
+    learners = default_learners(schema) if settings.images else LEARNERS
+    fixed: dict[str, Any] = {"device": "cpu", "n_jobs": 1}
+    if settings.learner:
+        learners = tuple(learner for learner in learners if learner.name == settings.learner)
+        fixed["estimator"] = learners[0].estimator
+    seed = derive(settings.seed, "draw", draw)
     checking: dict[str, Any] = {"depth": settings.depth, "cv": settings.folds, "random_state": seed, **fixed}
     if settings.images:
         checking["images"] = ImageOptions(transforms=drawn.transforms)
@@ -114,7 +122,6 @@ def measure(drawn: Drawn, draw: int, settings: Settings) -> tuple[pd.DataFrame, 
     synthesizer = fit_rows(own, variant=settings.variant, seed=seed, device="cpu", planned=plan) if plan.total else None
     made = draw_rows(synthesizer, plan, own, seed=derive(seed, "rows"), n_jobs=1)
     part = Part(rows.table, schema, drawn.train, drawn.test)
-    learners = default_learners(schema) if settings.images else LEARNERS
     rule, records = Scoring.make(None, part.codes, labels_of(schema)), []
     for arm, training in ((NOTHING, part.plain()), (POLICY, part.with_table(made) if len(made) else part.plain())):
         jobs = [Job.of(part, learner, training, derive(seed, "classifier")) for learner in learners]
@@ -179,6 +186,7 @@ def main(
     images: Annotated[bool, typer.Option(help="Image sets instead of tables; slow.")] = False,
     cifar: Annotated[Path | None, typer.Option(help="CIFAR-10 as image Parquet.", exists=True, dir_okay=False)] = None,
     depth: Annotated[Literal["quick", "thorough"], typer.Option(help="Of the check.")] = "quick",
+    learner: Annotated[str, typer.Option(help="One classifier, as a user may have; all if empty.")] = "",
     draws: Annotated[int, typer.Option(min=1, help="Draws of training rows a table.")] = 5,
     test_rows: Annotated[int, typer.Option(min=100, help="Other real rows to judge on, at most.")] = 3000,
     seed: Annotated[int, typer.Option(min=0, help="Of draws, generators and classifiers.")] = 0,
@@ -189,6 +197,9 @@ def main(
     quick: Annotated[bool, typer.Option(help="A smoke run: a small table, two draws, hardly trained.")] = False,
 ) -> None:
     """Hold the check's verdicts against the truth, and print what came out, as Markdown."""
+    judges = [judge.name for judge in (DEFAULT_IMAGE_LEARNERS if images else LEARNERS)]
+    if learner and learner not in judges:
+        raise typer.BadParameter(f"unknown classifier: {learner}; known are: {', '.join(judges)}")
     settings = Settings(
         draws=draws,
         test_rows=test_rows,
@@ -197,6 +208,7 @@ def main(
         seed=seed,
         depth=depth,
         images=images,
+        learner=learner,
     )
     if quick:
         out, settings = out / "quick", replace(settings, **QUICK)

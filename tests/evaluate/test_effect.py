@@ -68,7 +68,9 @@ def test_nothing_scores_what_scikit_learn_scores_on_the_same_folds():
 
 
 def test_everything_is_the_same_again_and_for_any_number_of_workers(monkeypatch):
-    monkeypatch.setattr(jobs, "PAYS_FROM", 0.0)  # so that two workers are started for so little
+    # So that two workers are given so little.
+    monkeypatch.setattr(jobs, "PAYS_WARM_FROM", 0.0)
+    monkeypatch.setattr(jobs.Runner, "_last_used", time.monotonic())
     frame = table(80)
 
     def timeless(**options):

@@ -1,3 +1,4 @@
+import threading
 import time
 
 import joblib
@@ -142,35 +143,67 @@ def jobs(rows, n):
     ]
 
 
-def test_bits_do_not_depend_on_the_number_of_workers(rows):
+@pytest.fixture
+def warm(monkeypatch):
+    """Let every fit go to worker processes, as where these were started before."""
+    monkeypatch.setattr(Runner, "_last_used", time.monotonic())
+    monkeypatch.setattr("ganaug.learners.jobs.PAYS_WARM_FROM", 0.0)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Note how many tasks every pool was given."""
+    counts = []
+
+    class Counted(joblib.Parallel):
+        def __call__(self, tasks):
+            tasks = list(tasks)
+            counts.append(len(tasks))
+            return super().__call__(tasks)
+
+    monkeypatch.setattr("ganaug.learners.jobs.Parallel", Counted)
+    return counts
+
+
+def test_bits_do_not_depend_on_the_number_of_workers(rows, warm, asked):
     alone = Runner(18, n_jobs=1).run(jobs(rows, 18))
-    shared = Runner(18_000, n_jobs=2)  # so much work is announced that workers are started
+    shared = Runner(18, n_jobs=2)
     assert shared.workers == 2
     for a, b in zip(alone, shared.run(jobs(rows, 18)), strict=True):
         assert np.array_equal(a.proba, b.proba)
     with joblib.parallel_config(backend="threading", n_jobs=2):
-        threads = Runner(18_000).run(jobs(rows, 18))
+        threads = Runner(18).run(jobs(rows, 18))
     for a, b in zip(alone, threads, strict=True):
         assert np.array_equal(a.proba, b.proba)
+    assert asked == [18, 18]
 
 
-def test_little_work_goes_to_processes_only_where_they_wait(rows, monkeypatch):
-    asked = []
-
-    class Counted(joblib.Parallel):
-        def __init__(self, *args, **options):
-            asked.append(options)
-            super().__init__(*args, **options)
-
-    monkeypatch.setattr("ganaug.learners.jobs.Parallel", Counted)
-    monkeypatch.setattr("ganaug.learners.jobs.PAYS_WARM_FROM", 0.0)
+def test_little_work_goes_to_processes_only_where_they_wait(rows, warm, asked, monkeypatch):
     with joblib.parallel_config(backend="threading", n_jobs=2):
+        Runner(6).run(jobs(rows, 6))
+        assert asked == [6]
         monkeypatch.setattr(Runner, "_last_used", float("-inf"))
         Runner(6).run(jobs(rows, 6))
-        assert asked == [], "starting processes would take longer than the work"
-        monkeypatch.setattr(Runner, "_last_used", time.monotonic())
-        Runner(6).run(jobs(rows, 6))
-        assert len(asked) == 1
+        assert asked == [6], "starting processes would take longer than the work"
+
+
+def test_fits_go_on_until_the_worker_processes_are_there(rows, warm, asked, monkeypatch):
+    alone, there = Runner(18, n_jobs=1).run(jobs(rows, 18)), threading.Event()
+    monkeypatch.setattr("ganaug.learners.jobs.PAYS_FROM", 0.0)
+    monkeypatch.setattr("ganaug.learners.jobs._ready", lambda: there.wait(60))
+    monkeypatch.setattr(Runner, "_last_used", float("-inf"))
+
+    def come_up(work, done, total):
+        if done == 7:
+            assert asked == [2], "only what starts them"
+            there.set()
+            Runner._starting.join()
+
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        shared = Runner(18, progress=come_up).run(jobs(rows, 18))
+    assert asked == [2, 11]
+    for a, b in zip(alone, shared, strict=True):
+        assert np.array_equal(a.proba, b.proba)
 
 
 def test_progress_counts_every_fit(rows):
