@@ -343,11 +343,18 @@ def test_a_verdict_is_held_against_the_truth(tmp_path: Path, capsys: pytest.Capt
             for arm, value in (("nothing", level), ("policy", level + gain)):
                 rows.append({"table": "t", "draw": draw, "learner": learner, "arm": arm, "value": value})
         about[f"t.{draw}"] = {"verdict": verdict, "chosen": "x", "common": 60, "scarce": 12, "checked": 1.0}
+    about["t.0"] |= {"low": 0.01, "high": 0.03}
+    about["t.1"] |= {"low": 0.005, "high": 0.05}
+    about["t.2"] |= {"low": float("nan"), "high": float("nan")}
     records = pd.DataFrame(rows)
     found = verdicts_page.truths(records, about)
     np.testing.assert_allclose(found["change"], [0.02, -0.01, 0.0], atol=1e-12)
     page = verdicts_page.markdown(records, about)
     assert "The verdict helps was followed by a true gain 1 times in 2 (50%; 95 % interval 1% to 99%)." in page
+    assert (
+        "Of the check's 2 intervals (95 %, against nothing), 1 held the truth, 1 lay above it, and 0 below."
+        in page
+    )
     assert "| left alone | 1 | 0 | 1 | 0 | .000 |" in page and "No verdict was harms." in page
 
 
@@ -361,6 +368,7 @@ def test_the_quick_run_of_verdicts_is_whole_and_goes_on_where_it_stopped(
     verdicts.main(quick=True, out=tmp_path)
     again = capsys.readouterr().out
     assert again.startswith("2 of 2 draws were finished before")
+    assert "check's 2 intervals" in page
     assert page[page.index("| verdict") :] == again[again.index("| verdict") :]
 
 

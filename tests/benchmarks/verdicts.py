@@ -129,8 +129,11 @@ def measure(drawn: Drawn, draw: int, settings: Settings) -> tuple[pd.DataFrame, 
             value = rule.score(part.held_codes, outcome.proba)
             records.append({"draw": draw, "arm": arm, "learner": learner.name, "metric": rule.name, "value": value})
     counts = np.bincount(part.codes)
+    ours: dict[str, Any] = next((arm for arm in effect.arms if arm["name"] == effect.ours), {})
     about = {
         "verdict": effect.verdict,
+        "low": ours.get("low"),
+        "high": ours.get("high"),
         "sentence": effect.sentence,
         "chosen": plan.candidate.name,
         "common": int(counts.max()),

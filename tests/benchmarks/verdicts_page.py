@@ -16,15 +16,16 @@ __all__ = ["markdown", "truths"]
 
 ORDER = ("helps", "better than nothing", "no evidence", "left alone", "harms", "not measurable")
 GOOD = ("helps", "better than nothing")
+SAID = ("verdict", "chosen", "common", "scarce", "checked", "low", "high")
+"""What is told of a draw beside its truth; the last two, the ends of the check's interval, of newer draws only."""
 
 
 def truths(records: pd.DataFrame, about: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Return a row a draw: table, draw, verdict, chosen, and the true change, mean over learners and of each."""
+    """Return a row a draw: table, draw, what the check said, and the true change, mean over learners and of each."""
     scores = records.pivot_table(index=["table", "draw", "learner"], columns="arm", values="value", sort=False)
     changes = (scores[POLICY] - scores[NOTHING]).unstack("learner")
     said = pd.DataFrame(
-        {key: about[f"{table}.{draw}"][key] for key in ("verdict", "chosen", "common", "scarce", "checked")}
-        for table, draw in changes.index
+        {key: about[f"{table}.{draw}"].get(key) for key in SAID} for table, draw in changes.index
     ).set_index(changes.index)
     return pd.concat([said, changes.mean(axis=1).rename("change"), changes], axis=1).reset_index()
 
@@ -60,12 +61,26 @@ def markdown(records: pd.DataFrame, about: Mapping[str, Mapping[str, Any]]) -> s
         f"- {_right(found, ('harms',), 'harms', above=False)}",
         f"- All draws, whatever the verdict: {change(plain_interval(found['change'].to_numpy()))}; truly worse on "
         f"{int((found['change'] < 0).sum())} of {len(found)}.",
+        f"- {_covered(found)}",
     ]
-    each = found.assign(**{c: found[c].map(signed) for c in found.columns[7:]}, size=found["common"].astype(str))
+    true = list(found.columns[found.columns.get_loc("change") :])
+    each = found.assign(**{c: found[c].map(signed) for c in true}, size=found["common"].astype(str))
     each["size"] += " / " + found["scarce"].astype(str)
-    shown = each[["table", "draw", "size", "verdict", "chosen", *found.columns[7:]]]
+    shown = each[["table", "draw", "size", "verdict", "chosen", *true]]
     shown = shown.rename(columns=lambda c: str(c).replace("_", " "))
     return "\n\n".join([head, to_markdown(pd.DataFrame(rows)), "\n".join(lines), to_markdown(shown)]) + "\n"
+
+
+def _covered(found: pd.DataFrame) -> str:
+    """Say how often the check's interval held the true change; a wrong *helps* needs its lower end above it."""
+    own = found[["low", "high", "change"]].astype(float).dropna()
+    if not len(own):
+        return "No draw has an interval."
+    above, below = int((own["low"] > own["change"]).sum()), int((own["high"] < own["change"]).sum())
+    return (
+        f"Of the check's {len(own)} intervals (95 %, against nothing), {len(own) - above - below} held the truth, "
+        f"{above} lay above it, and {below} below."
+    )
 
 
 def _right(found: pd.DataFrame, verdicts: tuple[str, ...], name: str, *, above: bool) -> str:
