@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,8 @@ from ganaug.watching.alarms import COLLAPSED
 from ganaug.watching.figures import RealClass, Seen, class_figures
 
 __all__ = ["COLLAPSED", "GENERATED", "SIDE", "ImageMonitor"]
+
+logger = logging.getLogger(__name__)
 
 SIDE = 8
 """Images are compared averaged down to about this many pixels a side."""
@@ -84,7 +87,10 @@ class ImageMonitor:
         return Seen(score=torch.where(collapsed, torch.inf, score), classes=classes)
 
     def require_sound(self, gan: Gan, networks: nn.ModuleDict, best: Tensor) -> None:
-        """Raise `TrainingError` where a member's ``best (M,)`` score of these networks says that it never was sound."""
+        """Raise `TrainingError` where a member's ``best (M,)`` score of these networks says that it never was sound.
+
+        One that is farther from real images than their mean is warned of.
+        """
         for m in torch.nonzero(torch.isinf(best)).flatten().tolist():
             variety = self.look(gan, networks).classes["variety"].nan_to_num(nan=torch.inf)
             worst = int(variety[m].argmin())
@@ -93,6 +99,25 @@ class ImageMonitor:
                 f"{100 * float(variety[m, worst]):.0f} % of what real ones do; try another seed, fewer steps, "
                 "or a lower learning rate"
             )
+        for held, shown, score in zip(self._held_out, self._real, best.tolist(), strict=True):
+            mean = _score_of_means(held, [real.rows for real in shown])
+            if score > mean:
+                logger.warning(
+                    "the generator has learnt next to nothing: its images are farther from held-out ones than one mean "
+                    "image a class would be (energy distance %.3g, the mean's %.3g); look at them before use; "
+                    "more steps, or another variant, may do better",
+                    score,
+                    mean,
+                )
+
+
+def _score_of_means(held_out: Sequence[Tensor], shown: Sequence[Tensor]) -> float:
+    """Return the score of a generator that draws nothing but the mean of the images shown of each class."""
+    both = [(held, rows) for held, rows in zip(held_out, shown, strict=True) if len(held) and len(rows)]
+    if not both:
+        return float("inf")
+    distances = [float(energy_distance(held, rows.mean(0, keepdim=True).expand(2, -1))) for held, rows in both]
+    return float(np.average(distances, weights=[len(held) for held, _ in both]))
 
 
 def _by_class(member: ImageMember, n_classes: int, device: torch.device) -> list[Tensor]:

@@ -116,8 +116,8 @@ class ErrorMonitor:
         return replace(seen, score=torch.where(torch.isinf(seen.score), seen.score, error))
 
     def require_sound(self, gan: Gan, networks: nn.ModuleDict, best: Tensor) -> None:
-        """Raise what the other monitor raises."""
-        self._monitor.require_sound(gan, networks, best)
+        """Raise what the other monitor raises; errors are no distances that it could judge."""
+        self._monitor.require_sound(gan, networks, torch.where(torch.isinf(best), best, 0))
 
 
 def energy_distance(x: Tensor, y: Tensor) -> Tensor:

@@ -351,10 +351,7 @@ def test_a_verdict_is_held_against_the_truth(tmp_path: Path, capsys: pytest.Capt
     np.testing.assert_allclose(found["change"], [0.02, -0.01, 0.0], atol=1e-12)
     page = verdicts_page.markdown(records, about)
     assert "The verdict helps was followed by a true gain 1 times in 2 (50%; 95 % interval 1% to 99%)." in page
-    assert (
-        "Of the check's 2 intervals (95 %, against nothing), 1 held the truth, 1 lay above it, and 0 below."
-        in page
-    )
+    assert "Of the check's 2 intervals (95 %, against nothing), 1 held the truth, 1 lay above it, and 0 below." in page
     assert "| left alone | 1 | 0 | 1 | 0 | .000 |" in page and "No verdict was harms." in page
 
 

@@ -81,6 +81,32 @@ def test_a_healthy_generator_is_sound() -> None:
     assert variety[0].tolist() == pytest.approx([1, 1, 0.9], abs=0.3)
 
 
+def test_images_farther_from_real_ones_than_their_mean_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    shown, held = members(COUNTS, COUNTS), members({0: 10, 1: 5, 2: 1}, {0: 10, 1: 5, 2: 1})
+    watch = monitor(shown, held)
+
+    def negative(x: Tensor, y: Tensor) -> Tensor:
+        x[1] = -x[1]
+        return x
+
+    score = watch(gan(shown, negative), nn.ModuleDict())
+    watch.require_sound(gan(shown, negative), nn.ModuleDict(), score)
+    said = [r.getMessage() for r in caplog.records if "learnt next to nothing" in r.getMessage()]
+    assert len(said) == 1 and f"energy distance {float(score[1]):.3g}" in said[0]
+    caplog.clear()
+    monitor(shown).require_sound(gan(shown, negative), nn.ModuleDict(), torch.zeros(2))
+    watch.require_sound(gan(shown, real), nn.ModuleDict(), watch(gan(shown, real), nn.ModuleDict()))
+    assert not caplog.records
+
+
+def test_the_score_of_means_by_hand() -> None:
+    held = [torch.tensor([[0.0], [4.0]]), torch.tensor([[1.0]]), torch.zeros(0, 1)]
+    shown = [torch.tensor([[0.0], [2.0]]), torch.tensor([[4.0]]), torch.tensor([[9.0]])]
+    # To the mean 1 of the first: 2 (1 + 3) / 2 - 4 = 0; of the second: 2 * 3 - 0 = 6, of a third of the rows.
+    assert image_monitor._score_of_means(held, shown) == pytest.approx(2)
+    assert image_monitor._score_of_means(held[2:], shown[2:]) == float("inf")
+
+
 def test_only_the_member_that_has_collapsed_is_infinite() -> None:
     shown = members(COUNTS, COUNTS)
     score = monitor(shown)(gan(shown, constant(0, member=1)), nn.ModuleDict())

@@ -33,6 +33,8 @@ What goes wrong, and what follows
 - *The discriminator has won*: it tells nearly every row for three observations, while the distance does not fall. Its
   gradient then teaches little (Arjovsky & Bottou 2017, arXiv 1701.04862); with few rows it has learnt them by heart,
   and augmenting what it sees helps (Karras et al. 2020, arXiv 2006.06676). This is a warning only.
+- *Nothing learnt*: at the end, images of the best step are farther from held-out ones than one mean image a class would
+  be (`ganaug.image_monitor`). A warning, too.
 
 After the first three the training goes back to the state of its last sound observation: networks, averages and
 optimisers, with half the learning rate and other random numbers from there on. After three times it ends in a
