@@ -109,7 +109,9 @@ def draw_rows(
         return rows.table.slice(0, 0)
     augmenter, way = _Counted(counted=planned.counts), planned.candidate
     runner = Runner(way.fits, n_jobs=n_jobs, progress=progress, work="labelling")
-    return draw_candidate(augmenter, way, synthesizer, rows.table, rows.schema, seed=seed, runner=runner)
+    made = draw_candidate(augmenter, way, synthesizer, rows.table, rows.schema, seed=seed, runner=runner)
+    runner.finish()
+    return made
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -196,6 +196,7 @@ class _Check:
             generators = {} if self.ours.arm is not None else self._generators(folds, parts, seeds)
             for fold in folds:
                 self._fold(fold, parts[fold.index], running, generators, seeds, runner)
+        runner.finish()
 
     def _generators(self, folds: list[Fold], parts: dict[int, Part], seeds: int) -> dict[tuple[int, int], Any]:
         """Train the generators of all folds of a repeat in one batch, each on its fold's training rows."""

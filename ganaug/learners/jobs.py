@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import logging
 import os
 import threading
 import time
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import LokyBackend, get_active_backend
 
 from ganaug.learners.models import Learner, Rows, fit_predict
 from ganaug.orphans import called_from
@@ -24,8 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "Outcome", "Runner", "Training"]
 
+logger = logging.getLogger(__name__)
+
 PAYS_FROM = 2.0
-"""Seconds of work left, in one process, from which starting worker processes (about 1.5 s of each, once) pays.
+"""Seconds of work left, in one process, from which starting worker processes (about 1.5 s of each, once) pays; other
+workers that joblib may be told to use, threads or those of a cluster, need no start.
 
 Processes, not threads: much of a forest's and a boosting's time is Python's own. Sixty fits of the default learners on
 a 1,000 x 10 table took 4.8 s in one process, 4.7 s in two threads and 2.7 s in two (started) processes, one OpenMP
@@ -116,7 +122,7 @@ class Runner:
 
     Args:
         total: how many fits there will be in all, for the progress and for that decision.
-        n_jobs: worker processes; None: as many as joblib gives (the cores, or what `joblib.parallel_config` says).
+        n_jobs: worker processes, or what `joblib.parallel_config` says in their stead; None: one a core.
         progress: told about every fit that ends, as ``work``.
         work: what to call it.
     """
@@ -125,6 +131,8 @@ class Runner:
     """When worker processes were last given work, or came up."""
     _starting: ClassVar[threading.Thread | None] = None
     """What starts them."""
+    _refused: ClassVar[bool] = False
+    """Whether they could not be started."""
 
     def __init__(
         self, total: int, *, n_jobs: int | None = None, progress: Progress = silent, work: str = "classifiers"
@@ -133,6 +141,7 @@ class Runner:
         self.done = 0
         self.workers = effective_n_jobs(-1 if n_jobs is None else n_jobs)
         self._n_jobs = -1 if n_jobs is None else n_jobs
+        self._backend = get_active_backend()[0]
         self._progress = progress
         self._work = work
         self._timed: dict[str, list[float]] = {}
@@ -147,10 +156,12 @@ class Runner:
             self._timed.setdefault(job.learner.name, []).append(job.run().seconds)
 
     def finish(self) -> None:
-        """Tell that no more fits will come, though fewer were needed than were announced."""
-        if self.done < self.total:
+        """Tell that no more fits will come, though fewer were needed than were announced; nothing goes on after it."""
+        if 0 < self.done < self.total:
             self.total = self.done
             self._progress(self._work, self.done, self.total)
+        if (starting := Runner._starting) is not None:
+            starting.join()
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Return what every job found, in order."""
@@ -171,44 +182,57 @@ class Runner:
             index = rest.pop()
             keep(index, jobs[index].run())
         if rest:
-            outcomes = self._pool()(delayed(called_from)(os.getpid(), jobs[i].run) for i in rest)
+            Runner._last_used = float("-inf")  # joblib ends its processes when a fit fails
+            pool = Parallel(n_jobs=self._n_jobs, return_as="generator")
+            outcomes: Any = pool(delayed(called_from)(os.getpid(), jobs[i].run) for i in rest)
             for index, outcome in zip(rest, outcomes, strict=True):
                 keep(index, outcome)
-            Runner._last_used = time.monotonic()
+            if self._starts():
+                Runner._last_used = time.monotonic()
         return [found[index] for index in range(len(jobs))]
 
     def _cost(self, job: Job) -> float:
         """Return the seconds that it will take; many, where no fit of the learner was timed."""
         return float(np.mean(self._timed.get(job.learner.name, np.inf)))
 
+    def _starts(self) -> bool:
+        """Tell whether the workers are processes that joblib has to start."""
+        return isinstance(self._backend, LokyBackend) and not self._backend.nesting_level
+
     def _warm(self) -> bool:
-        """Tell whether worker processes wait for work."""
-        return self.workers > 1 and time.monotonic() - Runner._last_used < WAITING
+        """Tell whether workers wait for work."""
+        return self.workers > 1 and (not self._starts() or time.monotonic() - Runner._last_used < WAITING)
 
     def _shared(self, rest: Sequence[int]) -> bool:
-        """Tell whether the jobs ``rest`` are for worker processes, and start these where it pays."""
+        """Tell whether the jobs ``rest`` are for the workers, and start these where it pays."""
         if self.workers == 1 or len(rest) < 2:
             return False
         left = max(self.total - self.done, len(rest)) * self.seconds_per_fit()
         if self._warm():
             return left >= PAYS_WARM_FROM or not self._timed
         starting = Runner._starting
-        if left >= PAYS_FROM and not (starting and starting.is_alive()):
-            Runner._starting = threading.Thread(target=_start, args=(self._pool(), self.workers), name="ganaug-workers")
+        if left >= PAYS_FROM and not Runner._refused and not (starting and starting.is_alive()):
+            # A backend of its own: that of `joblib.parallel_config` may serve a classifier of this process meanwhile.
+            pool = Parallel(n_jobs=self._n_jobs, backend=copy.copy(self._backend))
+            Runner._starting = threading.Thread(
+                target=_start, args=(pool, self.workers), name="ganaug-workers", daemon=True
+            )
             Runner._starting.start()
         return False
-
-    def _pool(self) -> Callable[..., Any]:
-        return Parallel(n_jobs=self._n_jobs, return_as="generator")
 
 
 def _start(pool: Callable[..., Any], workers: int) -> None:
     """Start the worker processes of ``pool``; they stay, for the pools that come after."""
     try:
-        list(pool([delayed(called_from)(os.getpid(), _ready)] * workers))
-    finally:  # What goes wrong here goes wrong again where fits are given to them, and is raised there.
+        pool([delayed(called_from)(os.getpid(), _ready)] * workers)
+    except Exception as error:
+        Runner._refused = True
+        if threading.main_thread().is_alive():
+            logger.warning("worker processes cannot be started (%s); all classifiers are fitted in this one", error)
+    else:
         Runner._last_used = time.monotonic()
 
 
 def _ready() -> None:
-    """Do nothing: a process that has been through this has imported what fits need."""
+    """Wait so long that every worker has imported what fits need and is here, too."""
+    time.sleep(0.1)

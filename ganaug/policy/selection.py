@@ -84,6 +84,7 @@ def select(
     # The fits of all folds share the workers better than those of one; the rows of images would fill the memory.
     batches = [[fold] for fold in told] if isinstance(schema, ImageSchema) else [told]
     scores = np.concatenate([_scores(batch, policy, learners, rule, runner) for batch in batches], axis=1)
+    runner.finish()
     ratio = float(np.mean([len(test) / len(train) for train, test in folds.splits]))
     return choose(
         scores,

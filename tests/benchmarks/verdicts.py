@@ -7,7 +7,8 @@
 Of each table some draws of training rows are taken, one class scarce, and of each image set the draws of
 `tests.benchmarks.image_sets`. On each the check is run as a user would run it (`ganaug.measure_effect`, the policy),
 and its verdict is noted; then the policy chooses on the whole draw, and what it makes is added. The change of average
-precision on many other real rows, mean over the classifiers, is the truth that the verdict is held against.
+precision on many other real rows, mean over the classifiers (of tables a network too, unless ``--learner`` names one),
+is the truth that the verdict is held against.
 
 Every finished draw is a Parquet file in the output folder, so a call that was broken off goes on where it stopped. At
 the end ``verdicts.parquet`` holds every (table, draw, arm, learner), and ``verdicts.md`` what is printed.
@@ -68,7 +69,7 @@ class Settings:
     """Of the check."""
     images: bool = False
     learner: str = ""
-    """The one classifier that the user has, of `tests.benchmarks.lineup`; empty: the check's own, and all judge."""
+    """The one classifier that the user has, of those that judge; empty: the check's own, and all judge."""
     steps: int | None = None
     """Of the generators, in a smoke run."""
     folds: int | None = None
@@ -110,7 +111,8 @@ def measure(drawn: Drawn, draw: int, settings: Settings) -> tuple[pd.DataFrame, 
     learners = default_learners(schema) if settings.images else LEARNERS
     fixed: dict[str, Any] = {"device": "cpu", "n_jobs": 1}
     if settings.learner:
-        learners = tuple(learner for learner in learners if learner.name == settings.learner)
+        # As a user gives it: without the learner's own limit on the rows of a tree.
+        learners = tuple(replace(one, tree_rows=None) for one in learners if one.name == settings.learner)
         fixed["estimator"] = learners[0].estimator
     seed = derive(settings.seed, "draw", draw)
     checking: dict[str, Any] = {"depth": settings.depth, "cv": settings.folds, "random_state": seed, **fixed}

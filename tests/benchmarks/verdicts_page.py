@@ -17,7 +17,7 @@ __all__ = ["markdown", "truths"]
 ORDER = ("helps", "better than nothing", "no evidence", "left alone", "harms", "not measurable")
 GOOD = ("helps", "better than nothing")
 SAID = ("verdict", "chosen", "common", "scarce", "checked", "low", "high")
-"""What is told of a draw beside its truth; the last two, the ends of the check's interval, of newer draws only."""
+"""What is told of a draw beside its truth; the last two are the ends of the check's interval."""
 
 
 def truths(records: pd.DataFrame, about: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def truths(records: pd.DataFrame, about: Mapping[str, Mapping[str, Any]]) -> pd.
     scores = records.pivot_table(index=["table", "draw", "learner"], columns="arm", values="value", sort=False)
     changes = (scores[POLICY] - scores[NOTHING]).unstack("learner")
     said = pd.DataFrame(
-        {key: about[f"{table}.{draw}"].get(key) for key in SAID} for table, draw in changes.index
+        {key: about[f"{table}.{draw}"][key] for key in SAID} for table, draw in changes.index
     ).set_index(changes.index)
     return pd.concat([said, changes.mean(axis=1).rename("change"), changes], axis=1).reset_index()
 

@@ -4,6 +4,7 @@ import math
 import re
 import time
 
+import joblib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -71,6 +72,8 @@ def test_everything_is_the_same_again_and_for_any_number_of_workers(monkeypatch)
     # So that two workers are given so little.
     monkeypatch.setattr(jobs, "PAYS_WARM_FROM", 0.0)
     monkeypatch.setattr(jobs.Runner, "_last_used", time.monotonic())
+    pools = []
+    monkeypatch.setattr(jobs, "Parallel", lambda **options: pools.append(options) or joblib.Parallel(**options))
     frame = table(80)
 
     def timeless(**options):
@@ -81,7 +84,9 @@ def test_everything_is_the_same_again_and_for_any_number_of_workers(monkeypatch)
         return {**found, "seconds": 0, "arms": [{**a, "seconds": 0} for a in found["arms"]]}
 
     first = timeless()
+    assert not pools
     assert first == timeless(n_jobs=2)
+    assert pools
     assert first["folds"] != timeless(random_state=1)["folds"]
 
 

@@ -1,5 +1,5 @@
-import threading
 import time
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -171,39 +171,69 @@ def test_bits_do_not_depend_on_the_number_of_workers(rows, warm, asked):
     assert shared.workers == 2
     for a, b in zip(alone, shared.run(jobs(rows, 18)), strict=True):
         assert np.array_equal(a.proba, b.proba)
-    with joblib.parallel_config(backend="threading", n_jobs=2):
-        threads = Runner(18).run(jobs(rows, 18))
+    with joblib.parallel_config(backend="threading"):
+        threads = Runner(18, n_jobs=2).run(jobs(rows, 18))
     for a, b in zip(alone, threads, strict=True):
         assert np.array_equal(a.proba, b.proba)
     assert asked == [18, 18]
 
 
-def test_little_work_goes_to_processes_only_where_they_wait(rows, warm, asked, monkeypatch):
-    with joblib.parallel_config(backend="threading", n_jobs=2):
-        Runner(6).run(jobs(rows, 6))
-        assert asked == [6]
-        monkeypatch.setattr(Runner, "_last_used", float("-inf"))
-        Runner(6).run(jobs(rows, 6))
-        assert asked == [6], "starting processes would take longer than the work"
-
-
-def test_fits_go_on_until_the_worker_processes_are_there(rows, warm, asked, monkeypatch):
-    alone, there = Runner(18, n_jobs=1).run(jobs(rows, 18)), threading.Event()
-    monkeypatch.setattr("ganaug.learners.jobs.PAYS_FROM", 0.0)
-    monkeypatch.setattr("ganaug.learners.jobs._ready", lambda: there.wait(60))
+@pytest.fixture
+def cold(monkeypatch):
+    """No worker processes wait, and nothing was tried to start them."""
     monkeypatch.setattr(Runner, "_last_used", float("-inf"))
+    monkeypatch.setattr(Runner, "_starting", None)
+    monkeypatch.setattr(Runner, "_refused", False)
+
+
+def test_little_work_goes_to_processes_only_where_they_wait(rows, warm, asked, monkeypatch):
+    Runner(6, n_jobs=2).run(jobs(rows, 6))
+    assert asked == [6]
+    monkeypatch.setattr(Runner, "_last_used", float("-inf"))
+    Runner(6, n_jobs=2).run(jobs(rows, 6))
+    assert asked == [6], "starting processes would take longer than the work"
+
+
+def test_fits_go_on_until_the_worker_processes_are_there(rows, cold, asked, monkeypatch):
+    monkeypatch.setattr("ganaug.learners.jobs.PAYS_FROM", 0.0)
+    monkeypatch.setattr("ganaug.learners.jobs.PAYS_WARM_FROM", 0.0)
+    alone = Runner(18, n_jobs=1).run(jobs(rows, 18))
 
     def come_up(work, done, total):
         if done == 7:
-            assert asked == [2], "only what starts them"
-            there.set()
+            assert asked == [2] and Runner._starting.name == "ganaug-workers", "only what starts them"
             Runner._starting.join()
 
-    with joblib.parallel_config(backend="threading", n_jobs=2):
-        shared = Runner(18, progress=come_up).run(jobs(rows, 18))
-    assert asked == [2, 11]
+    runner = Runner(18, n_jobs=2, progress=come_up)
+    shared = runner.run(jobs(rows, 18))
+    runner.finish()
+    assert asked == [2, 11] and not Runner._refused
     for a, b in zip(alone, shared, strict=True):
         assert np.array_equal(a.proba, b.proba)
+
+
+def test_without_processes_the_fits_are_done_in_this_one(rows, cold, monkeypatch, caplog):
+    def broken(*args, **options):
+        def call(tasks):
+            raise BlockingIOError("no more processes")
+
+        return call
+
+    monkeypatch.setattr("ganaug.learners.jobs.PAYS_FROM", 0.0)
+    monkeypatch.setattr("ganaug.learners.jobs.Parallel", broken)
+    runner = Runner(18, n_jobs=2)
+    found = runner.run(jobs(rows, 18))
+    runner.finish()
+    assert len(found) == 18 and Runner._refused
+    said = [r.getMessage() for r in caplog.records]
+    assert said == ["worker processes cannot be started (no more processes); all classifiers are fitted in this one"]
+
+
+def test_workers_that_died_with_a_fit_are_not_waited_for(rows, warm, monkeypatch):
+    broken = replace(DEFAULT_LEARNERS[0], estimator=LogisticRegression(C=-1.0))
+    with pytest.raises(ValueError, match="'C' parameter"):
+        Runner(4, n_jobs=2).run([replace(job, learner=broken) for job in jobs(rows, 4)])
+    assert Runner._last_used == float("-inf")
 
 
 def test_progress_counts_every_fit(rows):
