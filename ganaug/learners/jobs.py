@@ -122,7 +122,8 @@ class Runner:
 
     Args:
         total: how many fits there will be in all, for the progress and for that decision.
-        n_jobs: worker processes, or what `joblib.parallel_config` says in their stead; None: one a core.
+        n_jobs: worker processes, or what `joblib.parallel_config` says in their stead; None: one a core, but inside of
+            a worker of joblib's none, as its siblings have the other cores.
         progress: told about every fit that ends, as ``work``.
         work: what to call it.
     """
@@ -139,9 +140,10 @@ class Runner:
     ) -> None:
         self.total = total
         self.done = 0
-        self.workers = effective_n_jobs(-1 if n_jobs is None else n_jobs)
-        self._n_jobs = -1 if n_jobs is None else n_jobs
         self._backend = get_active_backend()[0]
+        alone = n_jobs is None and self._backend.nesting_level
+        self._n_jobs = 1 if alone else -1 if n_jobs is None else n_jobs
+        self.workers = effective_n_jobs(self._n_jobs)
         self._progress = progress
         self._work = work
         self._timed: dict[str, list[float]] = {}

@@ -229,6 +229,15 @@ def test_without_processes_the_fits_are_done_in_this_one(rows, cold, monkeypatch
     assert said == ["worker processes cannot be started (no more processes); all classifiers are fitted in this one"]
 
 
+def test_a_worker_of_joblib_starts_none_of_its_own():
+    def inside(n_jobs):
+        return Runner(10, n_jobs=n_jobs).workers
+
+    told = joblib.Parallel(n_jobs=2)(joblib.delayed(inside)(n_jobs) for n_jobs in (None, None, 2))
+    assert told == [1, 1, 2]
+    assert inside(None) == joblib.cpu_count()
+
+
 def test_workers_that_died_with_a_fit_are_not_waited_for(rows, warm, monkeypatch):
     broken = replace(DEFAULT_LEARNERS[0], estimator=LogisticRegression(C=-1.0))
     with pytest.raises(ValueError, match="'C' parameter"):
