@@ -103,6 +103,12 @@ class _Game:
         discriminator: Any = networks["discriminator"]
         return discriminator.critic(judged, draw.cache["y"])
 
+    def judged(self, networks: nn.ModuleDict, draw: Draw, generated: Tensor) -> tuple[Tensor, Tensor]:
+        """Return rows as they are and as they are filled in, each beside the cells said to be known."""
+        self._deal(networks, draw)
+        known = draw.cache["known"].float()
+        return torch.cat([draw.real, known], dim=-1), torch.cat([draw.cache["filled"], known], dim=-1)
+
     def gradients(self, networks: nn.ModuleDict, draw: Draw, *, of: str) -> Tensor:
         """R1, on real rows, and R2, on rows filled in, of both judgements."""
         asked = (~draw.cache["told"]).float()
@@ -154,6 +160,12 @@ class _Game:
         scores = scores.masked_fill(~given["possible"], -torch.inf)
         v = torch.rand(*y.shape, self.cells, generator=rng, device=y.device)
         return _emitted(filler, given, continuous, scores, v)
+
+
+def _opinion(networks: nn.ModuleDict, x: Tensor, y: Tensor) -> Tensor:
+    """Return how real rows ``x`` seem, as `_Game.judged` gives them, ``(M, B)``."""
+    discriminator: Any = networks["discriminator"]
+    return discriminator.critic(x, y)
 
 
 def _filler(networks: nn.ModuleDict) -> Any:
@@ -248,4 +260,6 @@ def compose(
         transform=Change(apply=game.change, masked=True),
         error=game.error,
         half_life=config.half_life,
+        critic=_opinion,
+        judged=partial(game.judged, networks),
     )

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,8 @@ def build(config: Config, layout: Layout, source: ConditionedRows, *, n_classes:
         emit=_emit,
         half_life=config.half_life,
         group=config.pac,
+        critic=game.opinion,
+        judged=partial(game.judged, networks),
     )
 
 
@@ -268,9 +271,25 @@ class _Game:
 
         The judge, a classifier of the real rows, is what makes the class obeyed.
         """
+        return self._of_packs(networks, packs, draw.cache["given"])
+
+    def _of_packs(self, networks: nn.ModuleDict, packs: Tensor, given: Tensor) -> Tensor:
         rows = packs.unflatten(-1, (self.config.pac, -1)).flatten(1, 2)
         seen = torch.cat([rows, networks["judge"](rows)], dim=-1)
-        return networks["critic"](pack(seen, self.config.pac), draw.cache["given"])
+        return networks["critic"](pack(seen, self.config.pac), given)
+
+    def judged(self, networks: nn.ModuleDict, draw: Draw, generated: Tensor) -> tuple[Tensor, Tensor]:
+        """Return real and generated rows as the critic sees them in training, each beside what was asked for."""
+        given, (fake, _) = self._given(networks, draw), self._fake(networks, draw)
+        real = self._normalised(networks, draw, draw.inputs["real"])
+        return torch.cat([real, given], dim=-1), torch.cat([fake, given], dim=-1)
+
+    def opinion(self, networks: nn.ModuleDict, x: Tensor, y: Tensor) -> Tensor:
+        """Return the score of each row's pack ``(M, B)``, of rows that `judged` gave."""
+        generator: Any = networks["generator"]
+        asked = generator.n_hot + self.n_classes
+        packs, given = (pack(part, self.config.pac) for part in (x[..., :-asked], x[..., -asked:]))
+        return unpack(self._of_packs(networks, packs, given), self.config.pac)
 
 
 def disobedience(scores: Tensor, asked: Tensor, spans: Sequence[tuple[int, int]]) -> Tensor:

@@ -131,6 +131,18 @@ def test_the_critics_loss_and_slope_by_hand() -> None:
     torch.testing.assert_close(slope, torch.full((1, 8), 16.0), rtol=1e-3, atol=1e-3)  # (|(3, 4)| - 1)^2
 
 
+def test_what_is_watched_of_the_critic_is_what_it_is_trained_by() -> None:
+    gan, rows = untrained()
+    draw = drawn(gan, rows)
+    state = draw.rng.get_state()
+    assert gan.critic is not None and gan.judged is not None
+    real, fake = gan.judged(draw, draw.real)
+    apart = gan.critic(gan.networks, fake, draw.y) - gan.critic(gan.networks, real, draw.y)
+    draw.rng.set_state(state)
+    torch.testing.assert_close(apart, phase(gan, "critic").loss(gan.networks, draw))
+    assert len(apart[0].unique()) > 1
+
+
 def test_what_the_critic_sees_of_a_row_is_the_row_its_places_and_its_modes() -> None:
     gan, rows = untrained()
     draw = drawn(gan, rows)
