@@ -12,9 +12,8 @@ from torch.nn import functional as F
 
 from ganaug import seeding
 from ganaug.data.image_rows import ImageMember, as_floats
-from ganaug.errors import TrainingError
 from ganaug.gan import Gan
-from ganaug.monitor import energy_distance
+from ganaug.monitor import energy_distance, refuse_collapse
 from ganaug.watching.alarms import COLLAPSED
 from ganaug.watching.figures import RealClass, Seen, class_figures
 
@@ -41,7 +40,7 @@ class ImageMonitor:
     class_names
         For the message.
     thorough
-        Whether to tell recall and coverage too.
+        Whether to tell recall, coverage and the kernel distance from held-out images too.
     """
 
     def __init__(
@@ -81,7 +80,7 @@ class ImageMonitor:
                 if len(held):
                     totals[m] += energy_distance(held, seen[m]) * len(held)
                     weights[m] += len(held)
-        classes = class_figures(self._real, made, thorough=self._thorough)
+        classes = class_figures(self._real, made, self._held_out, thorough=self._thorough)
         score = totals / weights.clamp(min=1)
         collapsed = (classes["variety"] < COLLAPSED).any(1).to(score.device)
         return Seen(score=torch.where(collapsed, torch.inf, score), classes=classes)
@@ -91,14 +90,8 @@ class ImageMonitor:
 
         One that is farther from real images than their mean is warned of.
         """
-        for m in torch.nonzero(torch.isinf(best)).flatten().tolist():
-            variety = self.look(gan, networks).classes["variety"].nan_to_num(nan=torch.inf)
-            worst = int(variety[m].argmin())
-            raise TrainingError(
-                f"the generator has collapsed: its images of class {self._names[worst]!r} differ by "
-                f"{100 * float(variety[m, worst]):.0f} % of what real ones do; try another seed, fewer steps, "
-                "or a lower learning rate"
-            )
+        if bool(torch.isinf(best).any()):
+            refuse_collapse(self.look(gan, networks).classes["variety"], self._names, "images")
         for held, shown, score in zip(self._held_out, self._real, best.tolist(), strict=True):
             mean = _score_of_means(held, [real.rows for real in shown])
             if score > mean:

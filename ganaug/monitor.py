@@ -10,10 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from ganaug import seeding
+from ganaug.errors import TrainingError
 from ganaug.gan import Gan, RealRows
+from ganaug.watching.alarms import COLLAPSED, SHORT
 from ganaug.watching.figures import RealClass, Seen, class_figures, mean_distance
 
-__all__ = ["BestWeights", "EnergyMonitor", "ErrorMonitor", "Monitor", "energy_distance", "mean_distance"]
+__all__ = [
+    "BestWeights",
+    "EnergyMonitor",
+    "ErrorMonitor",
+    "Monitor",
+    "energy_distance",
+    "mean_distance",
+    "refuse_collapse",
+]
 
 Monitor = Callable[[Gan, nn.ModuleDict], Tensor | Seen]
 """``(gan, networks) -> (M,)``: one score a member, lower is better; infinite where nothing may be kept. Or the score
@@ -40,8 +50,10 @@ class EnergyMonitor:
         For every member, for every class, its held-out rows ``(n, D)``; an empty tensor leaves the class out.
     shown
         The same of the rows that are trained on, for the variety of the classes; None does not look at it.
+    class_names
+        For the message.
     thorough
-        Whether to tell recall and coverage too.
+        Whether to tell recall, coverage and the kernel distance from held-out rows too.
     """
 
     def __init__(
@@ -51,8 +63,10 @@ class EnergyMonitor:
         seed: int,
         n_generated: int = 256,
         shown: Sequence[Sequence[Tensor]] | None = None,
+        class_names: Sequence[str] = (),
         thorough: bool = False,
     ) -> None:
+        self._names = class_names
         self._held_out = held_out
         self._seed = seed
         self._n = n_generated
@@ -84,11 +98,25 @@ class EnergyMonitor:
                     weight = min(n, FULL_WEIGHT)
                     totals[m] += weight * energy_distance(classes[c], fake[m])
                     weights[m] += weight
-        found = {} if self._real is None else class_figures(self._real, made, thorough=self._thorough)
+        found = {} if self._real is None else class_figures(self._real, made, self._held_out, thorough=self._thorough)
         return Seen(score=totals / weights.clamp(min=1), classes=found)
 
     def require_sound(self, gan: Gan, networks: nn.ModuleDict, best: Tensor) -> None:
-        """Accept every state: rows of a table that are all alike are the encoder's matter, and the check's."""
+        """Raise `TrainingError` where the rows of a class hardly differ; a few steps are not judged."""
+        if self._real is not None and gan.steps >= SHORT:
+            refuse_collapse(self.look(gan, networks).classes["variety"], self._names, "rows")
+
+
+def refuse_collapse(variety: Tensor, class_names: Sequence[str], what: str) -> None:
+    """Raise `TrainingError` where the ``variety (M, K)`` of a class says that it has collapsed, NaN being unknown."""
+    for shares in variety.nan_to_num(nan=torch.inf):
+        worst = int(shares.argmin())
+        if shares[worst] < COLLAPSED:
+            raise TrainingError(
+                f"the generator has collapsed: its {what} of class {class_names[worst]!r} differ by "
+                f"{100 * float(shares[worst]):.0f} % of what real ones do; try another seed, fewer steps, a lower "
+                "learning rate, or another variant"
+            )
 
 
 class ErrorMonitor:

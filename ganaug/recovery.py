@@ -15,12 +15,10 @@ from ganaug.errors import TrainingError
 from ganaug.gan import RealRows
 from ganaug.monitor import Monitor
 from ganaug.training_state import State
-from ganaug.watching import Alarm, Recorder, observe, recognise
+from ganaug.watching import RETRIES, Alarm, Recorder, observe, recognise, winning
 
 __all__ = ["RETRIES", "Watch", "go_back", "look"]
 
-RETRIES = 3
-"""How often a training goes back to its last good state before it ends in an error."""
 _log = logging.getLogger(__name__)
 
 
@@ -67,7 +65,7 @@ def look(
     if score is not None and doubtful:
         score = score.clone()
         score[doubtful] = torch.inf  # kept only where nothing else is
-    if trouble is None and not doubtful and state.step < gan.steps:
+    if trouble is None and not doubtful and state.step < gan.steps and not winning(state.history, steps=gan.steps):
         state.keep_good()
     return score, trouble
 

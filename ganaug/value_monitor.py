@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ganaug import seeding
 from ganaug.gan import Gan
-from ganaug.monitor import FEW_GENERATED, FULL_WEIGHT, MOST_SHOWN, energy_distance
-from ganaug.watching import RealClass, Seen, class_figures
+from ganaug.monitor import FEW_GENERATED, FULL_WEIGHT, MOST_SHOWN, energy_distance, refuse_collapse
+from ganaug.watching import SHORT, RealClass, Seen, class_figures
 
 __all__ = ["ValueMonitor"]
 
@@ -26,8 +26,10 @@ class ValueMonitor:
         For every member, for every range, its held-out rows ``(n, D)`` and their targets' scores ``(n,)``.
     shown
         The same two of the rows that are trained on, for the variety of the ranges; None does not look at it.
+    range_names
+        For the message.
     thorough
-        Whether to tell recall and coverage too.
+        Whether to tell recall, coverage and the kernel distance from held-out rows too.
     """
 
     def __init__(
@@ -38,8 +40,10 @@ class ValueMonitor:
         seed: int,
         n_generated: int = 256,
         shown: tuple[Sequence[Sequence[Tensor]], Sequence[Sequence[Tensor]]] | None = None,
+        range_names: Sequence[str] = (),
         thorough: bool = False,
     ) -> None:
+        self._names = range_names
         self._held_out, self._scores = held_out, scores
         self._real: list[list[RealClass]] | None = None
         if shown is not None:
@@ -75,7 +79,7 @@ class ValueMonitor:
                     weight = min(n, FULL_WEIGHT)
                     totals[m] += weight * energy_distance(ranges[k], fake[m])
                     weights[m] += weight
-        found = {} if self._real is None else class_figures(self._real, made, thorough=self._thorough)
+        found = {} if self._real is None else class_figures(self._real, made, self._held_out, thorough=self._thorough)
         return Seen(score=totals / weights.clamp(min=1), classes=found)
 
     def _asked(self, m: int, k: int, n: int) -> Tensor:
@@ -90,4 +94,6 @@ class ValueMonitor:
         return shown[at * len(shown) // n] if len(shown) else torch.zeros(n, device=held.device)
 
     def require_sound(self, gan: Gan, networks: nn.ModuleDict, best: Tensor) -> None:
-        """Accept every state, as `ganaug.monitor.EnergyMonitor` does."""
+        """Raise `TrainingError` where the rows of a range hardly differ, as `ganaug.monitor.EnergyMonitor` does."""
+        if self._real is not None and gan.steps >= SHORT:
+            refuse_collapse(self.look(gan, networks).classes["variety"], self._names, "rows")

@@ -269,6 +269,7 @@ def watched() -> list[dict[str, Any]]:
     entry = {
         "critic": 1.5, "gradient critic": 0.2, "score": 0.4, "accuracy real": 0.7, "accuracy fake": None,
         "variety": [0.9, 0.1], "duplicates": [0.05, 0.3], "recall": [None, None], "coverage": [0.5, 0.6],
+        "kernel": [0.2, None],
     }  # fmt: skip
     history = [{"step": step, **entry} for step in (0, 10, 20, 30, 10, 20, 30, 40)]
     return [
@@ -279,9 +280,17 @@ def watched() -> list[dict[str, Any]]:
 def test_a_training_is_drawn_with_all_that_was_seen_of_it_and_where_it_went_back(tmp_path):
     with canvas():
         chart = str(training_chart(watched(), 20))
-    titles = ["losses", "norms of the gradients", "held-out score, lower is better", "50 % is guessing", "variety of a"]
+    titles = [
+        "losses",
+        "norms of the gradients",
+        "held-out score and distance, lower is better",
+        "50 % is guessing",
+        "variety of a",
+    ]
     assert all(title in chart for title in [*titles, "duplicates; real rows have 0.05"])
-    assert all(name in chart for name in ["variety, worst class", "duplicates, worst class", "coverage", "real rows"])
+    assert all(
+        name in chart for name in ["variety, worst class", "duplicates, worst class", "coverage", "kernel", "real rows"]
+    )
     assert "fake rows" not in chart and "recall" not in chart, "there is no number of them"
     assert "back to step 10" in chart and "the training went back to step 10" in chart
     write_report(tmp_path, **{**documents(), "history": watched()})

@@ -1,4 +1,4 @@
-"""The monitor of a numeric target: what its score is of, and that a range which collapses is seen."""
+"""The monitors of tables: what the score of a numeric target is of, and that a collapse is seen."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_diabetes, load_wine
 from torch import Tensor, nn
 
 import ganaug
-from ganaug import fitting
+from ganaug import fitting, variants
+from ganaug.errors import TrainingError
 from ganaug.monitor import energy_distance
 from ganaug.value_monitor import ValueMonitor
 from ganaug.variants.anchored import Config
@@ -73,3 +74,34 @@ def test_a_range_that_collapses_is_named_and_its_training_goes_back(
     assert "mode collapse: the generated rows of class '[25, 60)' differ by 0 % of what real ones do at" in caplog.text
     assert "the training goes back to step 25" in caplog.text
     assert [e["step"] for e in fitted.history] == [*range(0, 40, 5), *range(25, 65, 5)]
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_table_whose_rows_hardly_differ_ends_in_an_error_and_not_in_an_artefact(
+    monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    variant = variants.get("vanilla" if task == "classification" else "anchored")
+    build, spoilt = variant.build, [2 if task == "classification" else -torch.inf]
+
+    def dull(*arguments: Any, **named: Any) -> Any:
+        """Let the rows of a class, or those above a value, be all alike."""
+        built = build(*arguments, **named)
+        generate = built.generate
+
+        def alike(networks: Any, inputs: Any, y: Tensor) -> Tensor:
+            made = generate(networks, inputs, y)
+            return torch.where((y >= spoilt[0])[..., None], made[:, :1], made)
+
+        built.generate = alike
+        return built
+
+    monkeypatch.setattr(variant, "build", dull)
+    frame = (load_wine if task == "classification" else load_diabetes)(as_frame=True).frame  # type: ignore[attr-defined]
+    options: Any = {"target": "target", "task": task, "random_state": 0, "progress": False, "device": "cpu"}
+    name = "'2'" if task == "classification" else r"'\[.*\)'"
+    with pytest.raises(TrainingError, match=rf"has collapsed: its rows of class {name} differ by \d % of what real"):
+        ganaug.fit(frame, variant=variant.Config(steps=50), **options)
+    if task == "classification":
+        ganaug.fit(frame, variant=variant.Config(steps=49), **options)  # few steps are not judged
+        spoilt[0] = 3
+        ganaug.fit(frame, variant=variant.Config(steps=50), **options)

@@ -76,8 +76,9 @@ def monitor(
     unseen, seen = ([_by_class(m, schema.n_classes, view, device) for m in part] for part in (held_out, shown))
     if layout.valued:
         scores, own = ([_scores_by_class(m, schema.n_classes, device) for m in part] for part in (held_out, shown))
-        return ValueMonitor(unseen, scores, seed=seed, shown=(seen, own), thorough=thorough)
-    return EnergyMonitor(unseen, seed=seed, shown=seen, thorough=thorough)
+        ranges = schema.class_names()
+        return ValueMonitor(unseen, scores, seed=seed, shown=(seen, own), range_names=ranges, thorough=thorough)
+    return EnergyMonitor(unseen, seed=seed, shown=seen, class_names=schema.class_names(), thorough=thorough)
 
 
 def painter(layout: Layout, n_classes: int, *, seed: int, device: torch.device) -> None:

@@ -27,7 +27,7 @@ WORST = ", worst class"
 TITLES = {
     "losses": "losses",
     "gradients": "norms of the gradients",
-    "score": "held-out score, lower is better",
+    "score": "held-out score and distance, lower is better",
     "accuracy": "what the discriminator tells apart; 50 % is guessing",
     "variety": "variety of a class, 1 as real rows have it",
     "duplicates": "duplicates; real rows have 0.05",
@@ -35,6 +35,7 @@ TITLES = {
 """The panels, in their order."""
 PANELS = {
     "score": "score",
+    "kernel": "score",
     "variety": "variety",
     "recall": "variety",
     "coverage": "variety",

@@ -11,9 +11,11 @@ At every observation (a twelfth of the training, and every `fitting.Watching.eve
   has converged it can only guess: 50 % (Goodfellow et al. 2014, arXiv 1406.2661, theorem 1). A discriminator of a small
   training set may know its rows by heart, and stays above; one that also learns something else from real rows, as that
   of ``anchored`` does, may stay below.
-- ``score``: the distance of generated rows from held-out ones (`ganaug.monitor`), by which the best step is chosen.
-- ``variety``, ``duplicates``, and where a training is written ``recall`` and ``coverage``, a number a class, or a range
-  of a numeric target: see `figures.class_figures`. Of images they are taken of small copies, so that they cost little.
+- ``score``: the energy distance of generated rows from held-out ones (`ganaug.monitor`), by which the best step is
+  chosen. Of a class of 100 rows and more 15 % are held out; without such a class every score is 0.
+- ``variety``, ``duplicates``, and where a training is written ``recall``, ``coverage`` and ``kernel``, another distance
+  from held-out rows, a number a class, or a range of a numeric target: see `figures.class_figures`. Of images they are
+  taken of small copies, so that they cost little.
 - of images, pictures from noise that is always the same.
 
 An observation draws from random streams of its own and leaves the networks as they were: how often a training is
@@ -29,18 +31,21 @@ What goes wrong, and what follows
   arXiv 1801.04406).
 - *Mode collapse*: a class that once had variety has lost it, for two observations in a row. Large GANs collapse late in
   their training, after which only an earlier state helps (Brock et al. 2018, arXiv 1809.11096, sec. 4). A class that
-  never had variety is named in the second half, and not gone back for.
-- *The discriminator has won*: it tells nearly every row for three observations, while the distance does not fall. Its
-  gradient then teaches little (Arjovsky & Bottou 2017, arXiv 1701.04862); with few rows it has learnt them by heart,
-  and augmenting what it sees helps (Karras et al. 2020, arXiv 2006.06676). This is a warning only.
+  never had variety is named in the second half, and not gone back for. Where a class has none at the best step either,
+  the training ends in a `TrainingError`.
+- *The discriminator has won*: it tells nearly every row for three observations and an eighth of the training, while the
+  distance does not fall. Its gradient then teaches little (Arjovsky & Bottou 2017, arXiv 1701.04862); with few rows it
+  has learnt them by heart, and augmenting what it sees helps (Karras et al. 2020, arXiv 2006.06676).
 - *Nothing learnt*: at the end, images of the best step are farther from held-out ones than one mean image a class would
-  be (`ganaug.image_monitor`). A warning, too.
+  be (`ganaug.image_monitor`). This is a warning only.
 
-After the first three the training goes back to the state of its last sound observation: networks, averages and
-optimisers, with half the learning rate and other random numbers from there on. After three times it ends in a
-`TrainingError`. A state that has lost a class for the first time is not kept as the best. The way back is part of a
-checkpoint, so that a killed training comes to the same bits. It does not lead behind the start of a stage that changes
-the networks, such as growing.
+After the first four the training goes back to the state of its last sound observation, the last before the
+discriminator began to win: networks, averages and optimisers, with half the learning rate and other random numbers from
+there on. After three times it ends in a `TrainingError`, or, where it is the discriminator that wins at every rate,
+goes on to its end with a warning: its best step is kept, as always. A state that has lost a class for the first time is
+not kept as the best. A training of fewer than fifty steps is not judged by collapse and victory. The way back is part
+of a checkpoint, so that a killed training comes to the same bits. It does not lead behind the start of a stage that
+changes the networks, such as growing.
 
 How a training is set up
 ------------------------
@@ -69,7 +74,7 @@ batch in the same way. A larger batch helps large GANs much (Brock et al. 2018, 
 
 from __future__ import annotations
 
-from ganaug.watching.alarms import COLLAPSED, Alarm, current, recognise
+from ganaug.watching.alarms import COLLAPSED, RETRIES, SHORT, Alarm, current, recognise, winning
 from ganaug.watching.figures import RealClass, Seen, accuracy, class_figures, gradient_norm, mean_distance
 from ganaug.watching.observe import observe, of_member
 from ganaug.watching.record import (
@@ -86,6 +91,8 @@ from ganaug.watching.record import (
 __all__ = [
     "COLLAPSED",
     "HISTORY",
+    "RETRIES",
+    "SHORT",
     "Alarm",
     "RealClass",
     "Record",
@@ -103,5 +110,6 @@ __all__ = [
     "picture_name",
     "read_pictures",
     "recognise",
+    "winning",
     "write_pictures",
 ]

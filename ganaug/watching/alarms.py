@@ -9,13 +9,17 @@ goes on from a checkpoint decides the same.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["COLLAPSED", "Alarm", "current", "recognise"]
+__all__ = ["COLLAPSED", "RETRIES", "SHORT", "Alarm", "current", "recognise", "winning"]
+
+RETRIES = 3
+"""How often a training goes back to its last good state."""
 
 COLLAPSED = 0.1
 """A class whose generated rows differ by less than this share of what real ones differ by has collapsed."""
@@ -23,7 +27,7 @@ VARIED = 0.3
 """A class must have reached this share before, for its collapse to be a fall and no slow start."""
 SHORT = 50
 """Steps of a training below which no fall is told from a start: the first rows of a generator are noise, which varies,
-and the next ones may not yet."""
+and the next ones may not yet, while a discriminator wins at first."""
 PERSISTENT = 2
 """Observations in a row in which a class must have collapsed before the training goes back."""
 DIVERGED = 1000.0
@@ -31,9 +35,10 @@ DIVERGED = 1000.0
 USUAL = 3
 """Observations that tell what is usual."""
 WON = 0.99
-"""Accuracy on real and on generated rows from which on the discriminator has won..."""
+"""Accuracy on real and on generated rows from which on the discriminator wins, while the score does not fall..."""
 WON_FOR = 3
-"""... where it lasts for so many observations, and the score has not fallen meanwhile."""
+WON_SHARE = 1 / 8
+"""... and has won, where that lasts for so many observations with one rate, and for this share of the training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,25 +149,45 @@ def _collapsed(line: list[dict[str, Any]], class_names: Sequence[str], steps: in
             yield Alarm(kind="collapse", member=m, text=text, advice=advice, recover=back, doubtful=fell, key=name)
 
 
+def winning(history: Sequence[dict[str, Any]], *, steps: int) -> bool:
+    """Return whether any member's discriminator is winning at the last observation."""
+    line = current(history)
+    return any(_tells_all(line[-1], m) and not _falls(line, 1, steps, m) for m in range(_members(line[-1])))
+
+
 def _won(line: list[dict[str, Any]], steps: int, m: int) -> Iterator[Alarm]:
-    """Without held-out rows, so that all scores are 0, only the second half tells: at first it always wins."""
-    last, earlier = line[-WON_FOR:], line[:-WON_FOR]
-    names = ("accuracy real", "accuracy fake")
-    if len(last) < WON_FOR or not all(n in e and (e[n][m] or 0) >= WON for e in last for n in names):
-        return
-    scores, before = (_scores(part, m) for part in (last, earlier))
-    if min(scores) < min(before or scores[:1]) if any(scores) else 2 * last[0]["step"] < steps:
+    retries, last = line[-1].get("retry", 0), line[-1]["step"]
+    told = itertools.takewhile(lambda e: e.get("retry", 0) == retries and _tells_all(e, m), reversed(line))
+    since = [e["step"] for e in told]
+    n = next((n for n in range(WON_FOR, len(since) + 1) if last - since[n - 1] >= WON_SHARE * steps), None)
+    if n is None or _falls(line, n, steps, m):
         return
     text = (
-        f"the discriminator has won: it tells {100 * last[-1]['accuracy real'][m]:.0f} % of the real and "
-        f"{100 * last[-1]['accuracy fake'][m]:.0f} % of the generated rows for {WON_FOR} observations, up to step "
-        f"{line[-1]['step']}, " + ("while the distance does not fall" if any(scores) else "late in the training")
+        f"the discriminator has won: it tells {100 * line[-1]['accuracy real'][m]:.0f} % of the real and "
+        f"{100 * line[-1]['accuracy fake'][m]:.0f} % of the generated rows for {n} observations, up to step "
+        f"{line[-1]['step']}, "
+        + ("while the distance does not fall" if any(_scores(line[-n:], m)) else "late in the training")
     )
     advice = (
         "give it less to learn from: a heavier gradient penalty, augmentation of what it sees, a lower learning rate "
         "of its own, or fewer steps"
     )
-    yield Alarm(kind="won", member=m, text=text, advice=advice)
+    yield Alarm(kind="won", member=m, text=text, advice=advice, recover=steps >= SHORT and retries < RETRIES)
+
+
+def _tells_all(entry: dict[str, Any], m: int) -> bool:
+    return all(name in entry and (entry[name][m] or 0) >= WON for name in ("accuracy real", "accuracy fake"))
+
+
+def _falls(line: list[dict[str, Any]], n: int, steps: int, m: int) -> bool:
+    """Whether any of the last ``n`` scores is the lowest so far.
+
+    Without held-out rows, so that all scores are 0, only the second half tells: at first a discriminator always wins.
+    """
+    scores, before = _scores(line[-n:], m), _scores(line[:-n], m)
+    if not any(scores):
+        return 2 * line[-n]["step"] < steps
+    return min(scores) < min(before or scores[:1])
 
 
 def _scores(entries: list[dict[str, Any]], m: int) -> list[float]:

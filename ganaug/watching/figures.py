@@ -5,14 +5,14 @@ Shape legend: M members, B rows of a batch, K classes, N rows, D dimensions of a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ganaug.metrics import precision_recall_density_coverage
+from ganaug.metrics import kernel_distance, precision_recall_density_coverage
 
 __all__ = ["FEWEST", "RealClass", "Seen", "accuracy", "class_figures", "gradient_norm", "mean_distance"]
 
@@ -109,21 +109,29 @@ def _nearest(x: Tensor) -> Tensor:
 
 
 def class_figures(
-    real: list[list[RealClass]], made: Iterable[tuple[int, Tensor]], *, thorough: bool
+    real: list[list[RealClass]],
+    made: Iterable[tuple[int, Tensor]],
+    held_out: Sequence[Sequence[Tensor]],
+    *,
+    thorough: bool,
 ) -> dict[str, Tensor]:
     """Hold generated rows against the real ones of their class; figure -> ``(M, K)``, NaN where it cannot be told.
 
     ``variety``: mean distance between two generated rows, over that between two real ones. ``duplicates``: share of
     generated rows that are nearer to another one than all but 5 % of as many real rows are, a birthday test by distance
     (Arora & Zhang 2017, arXiv 1706.08224): .05 is what real rows have. ``thorough`` adds ``recall`` and ``coverage``
-    (see `ganaug.metrics.manifold`).
+    (see `ganaug.metrics.manifold`), and ``kernel``, the `ganaug.metrics.kernel_distance` from rows that were held out.
 
-    **Shape:** ``real`` M lists of K; ``made`` gives pairs of a class and its rows ``(M, n, D)``.
+    **Shape:** ``real`` M lists of K, ``held_out`` too, ``(n, D)`` each; ``made`` gives pairs of a class and its rows
+    ``(M, n, D)``.
     """
-    names = ("variety", "duplicates", *(("recall", "coverage") if thorough else ()))
+    names = ("variety", "duplicates", *(("recall", "coverage", "kernel") if thorough else ()))
     table = {name: torch.full((len(real), len(real[0])), torch.nan) for name in names}
     for c, rows in made:
         for m, classes in enumerate(real):
             for name, value in classes[c].figures(rows[m], thorough=thorough).items():
                 table[name][m, c] = value
+            held = held_out[m][c]
+            if thorough and len(held) > 1 and bool(torch.isfinite(rows[m]).all()):
+                table["kernel"][m, c] = kernel_distance(*(x[:MOST].double().cpu().numpy() for x in (held, rows[m])))
     return table

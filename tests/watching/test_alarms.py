@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ganaug.watching.alarms import Alarm, current, recognise
+from ganaug.watching.alarms import RETRIES, Alarm, current, recognise, winning
 
 NAMES = ["cat", "dog"]
 
@@ -88,8 +88,8 @@ def test_a_slow_start_is_no_collapse_but_no_variety_in_the_second_half_is_named(
     assert (alarm.kind, alarm.recover, alarm.doubtful, alarm.key) == ("collapse", False, False, "dog")
 
 
-def won(scores: list[float], real: float = 1.0, fake: float = 1.0, steps: int = 1000) -> list[str]:
-    entries = [{"accuracy real": [real], "accuracy fake": [fake], "score": [score]} for score in scores]
+def won(scores: list[float], real: float = 1.0, fake: float = 1.0, steps: int = 100, **more: Any) -> list[str]:
+    entries = [{"accuracy real": [real], "accuracy fake": [fake], "score": [score], **more} for score in scores]
     return [alarm.kind for alarm in look(entries, steps=steps)]
 
 
@@ -100,9 +100,35 @@ def test_a_discriminator_has_won_where_it_tells_all_and_the_distance_does_not_fa
     assert won([3, 3, 3], real=0.9) == won([3, 3, 3], fake=0.9) == []
     assert won([0] * 6, steps=60) == ["won"], "without held-out rows in the second half"
     assert won([0] * 5, steps=60) == []
-    (alarm,) = look([{"accuracy real": [1.0], "accuracy fake": [1.0]}] * 4, steps=20)
-    assert not alarm.recover and "tells 100 % of the real and 100 % of the generated rows" in alarm.text
+
+
+def test_a_discriminator_that_is_looked_at_often_has_not_won_sooner() -> None:
+    assert won([3] * 13, steps=1000) == [] and won([3] * 14, steps=1000) == ["won"], "an eighth of the training"
+    assert won([3, 3, 3], steps=160) == ["won"] and won([3, 3, 3], steps=161) == []
+    assert won([5, 3] + [4] * 14, steps=1000) == ["won"] and won([5, *[4] * 14, 3], steps=1000) == []
+
+
+def test_a_discriminator_that_has_won_is_gone_back_from_and_then_only_named() -> None:
+    told = {"accuracy real": [1.0], "accuracy fake": [1.0]}
+    (alarm,) = look([told] * 4, steps=20)
+    assert not alarm.recover, "so few steps"
+    (alarm,) = look([told] * 6, steps=50)
+    assert alarm.recover and "tells 100 % of the real and 100 % of the generated rows" in alarm.text
     assert alarm.text.endswith("late in the training"), "there is no distance to tell of"
+    assert look([told] * 4 + [{**told, "retry": 1}] * 2, steps=50) == [], "a lower rate has three observations to help"
+    (alarm,) = look([told] * 4 + [{**told, "retry": 1}] * 3, steps=50)
+    assert alarm.recover
+    (alarm,) = look([told] * 4 + [{**told, "retry": RETRIES}] * 3, steps=50)
+    assert not alarm.recover and not alarm.doubtful
+
+
+def test_a_state_is_winning_where_it_tells_all_and_is_not_the_nearest_so_far() -> None:
+    def winning_at(*scores: float, told: float = 1.0) -> bool:
+        entries = [{"accuracy real": [0.5, 1.0], "accuracy fake": [0.5, told], "score": [3.0, s]} for s in scores]
+        return winning([{"step": i, **e} for i, e in enumerate(entries)], steps=100)
+
+    assert winning_at(3, 3) and winning_at(2, 3) and not winning_at(3, 2) and not winning_at(3, 3, told=0.9)
+    assert winning_at(3), "the first one is no fall"
 
 
 def test_members_are_judged_apart_and_what_was_gone_back_from_is_forgotten() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganaug.metrics import kernel_distance
 from ganaug.watching.figures import RealClass, accuracy, class_figures, gradient_norm
 from ganaug.watching.observe import of_member, plain
 
@@ -89,7 +90,20 @@ def test_recall_and_coverage_fall_where_a_mode_is_missing() -> None:
 def test_classes_of_too_few_rows_are_not_judged() -> None:
     real = [[RealClass(line(0, 1, 2, 3, 4)), RealClass(line(0, 1, 2, 3))], [RealClass(line(5, 5, 5, 5, 5))] * 2]
     made = [(c, torch.stack([line(0, 1, 2, 3, 4)] * 2)) for c in range(2)]
-    assert plain(class_figures(real, made, thorough=False)["variety"]) == [[1.0, None], [None, None]]
+    none = [[torch.empty(0, 2)] * 2] * 2
+    assert plain(class_figures(real, made, none, thorough=False)["variety"]) == [[1.0, None], [None, None]]
+
+
+def test_the_kernel_distance_is_that_from_the_held_out_rows_of_the_class() -> None:
+    rows = torch.randn(60, 2, generator=torch.Generator().manual_seed(0))
+    real, held_out = [[RealClass(rows), RealClass(rows)]], [[rows[:20] + 1, rows[:1]]]
+    found = class_figures(real, [(c, rows[None, 20:]) for c in (0, 1)], held_out, thorough=True)["kernel"]
+    assert found[0, 0].item() == pytest.approx(
+        kernel_distance(*(x.double().numpy() for x in (rows[:20] + 1, rows[20:])))
+    )
+    assert found[0, 0] > 1 and found[0, 1].isnan(), "one row is too few"
+    near = class_figures(real, [(0, rows[None, 20:])], [[rows[:20], rows[:0]]], thorough=True)["kernel"]
+    assert abs(near[0, 0]) < 0.5
 
 
 def test_an_entry_is_taken_apart_by_member() -> None:

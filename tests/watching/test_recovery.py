@@ -171,6 +171,43 @@ def test_a_state_that_has_just_lost_a_class_is_not_kept_as_the_best(at: list[int
     assert trained.best_step == [best, best] and trained.best_score.tolist() == [1.0, 1.0]
 
 
+def winning(wins: Any) -> Gan:
+    """A training whose critic tells every row apart in the observations ``wins`` says, counted from 0, and else none.
+
+    It is asked about real rows, and then about generated ones.
+    """
+    asked = itertools.count()
+
+    def critic(networks: nn.ModuleDict, x: Tensor, y: Tensor) -> Tensor:
+        observation, generated = divmod(next(asked), 2)
+        return torch.full(x.shape[:2], 1.0 - 2 * generated if wins(observation) else 0.0)
+
+    return replace(fake_gan(), critic=critic)
+
+
+def constant(gan: Gan, networks: nn.ModuleDict) -> Tensor:
+    return torch.ones(2)
+
+
+def test_a_discriminator_that_has_won_is_recovered_from_behind_where_it_began_to_win(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    trained = train(winning(lambda n: 2 <= n < 5), Points(), **{**OPTIONS, "monitor": constant})
+    assert [e["step"] for e in trained.history] == [0, 10, 20, 30, 40, 10, 20, 30, 40, 50, 60]
+    assert "goes back to step 10, with 0.5 of the learning rate" in caplog.text
+    assert "the discriminator has won" in caplog.text and "a heavier gradient penalty" in caplog.text
+
+
+def test_a_discriminator_that_wins_at_every_rate_is_named_and_the_best_state_is_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    trained = train(winning(lambda n: n >= 2), Points(), **{**OPTIONS, "monitor": constant})
+    attempts = [0, 10, 20, 30, 40], [10, 20, 30], [10, 20, 30], [10, 20, 30, 40, 50, 60]
+    assert [e["step"] for e in trained.history] == [step for attempt in attempts for step in attempt]
+    assert caplog.text.count("the training goes back") == RETRIES and all_finite(trained)
+    assert trained.history[-1]["noticed"][0][0]["kind"] == "won"
+
+
 def breaking(gan: Gan, value: float) -> Gan:
     """Let the first generator's loss be NaN for the batch that begins with ``value``: other draws do not have it."""
     take = gan.phases[1].loss
