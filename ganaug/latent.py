@@ -75,8 +75,14 @@ def truncation_sweep(
     if scales.ndim != 1 or not len(scales) or not np.isfinite(scales).all() or (scales < 0).any():
         raise ConfigError(f"values must be one or more finite numbers of at least 0, however: {values!r}")
     inputs, y = _inputs(synthesizer, label, n, random_state)
-    scaled = "psi" if "psi" in inputs else "z"
-    return np.stack([_images(synthesizer, {**inputs, scaled: float(scale) * inputs[scaled]}, y) for scale in scales])
+    # A generator that normalises its noise first takes psi instead, which others do not look at.
+    scaled = {"psi": inputs["psi"]} if "psi" in inputs else {"z": inputs["z"], "psi": torch.ones(y.shape).to(y.device)}
+    return np.stack(
+        [
+            _images(synthesizer, {**inputs, **{name: float(scale) * value for name, value in scaled.items()}}, y)
+            for scale in scales
+        ]
+    )
 
 
 def slerp(a: Tensor, b: Tensor, share: Tensor) -> Tensor:

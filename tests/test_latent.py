@@ -16,7 +16,7 @@ from ganaug.data import read_table
 from ganaug.errors import ConfigError
 from ganaug.latent import interpolation_strip, save_picture, slerp, truncation_sweep
 from ganaug.synthesizer import Synthesizer
-from ganaug.variants import anchored, anchored_image, r3gan
+from ganaug.variants import anchored, anchored_image, get, names, r3gan
 from tests.digits import digits, image_data
 
 
@@ -57,6 +57,20 @@ def test_less_noise_gives_images_that_are_more_alike(synthesizer: Synthesizer) -
     else:
         assert spread[0] > 0, "the real images that they start from differ all the same"
     assert not np.array_equal(sweep[1], sweep[2])
+
+
+@pytest.mark.parametrize("variant", [name for name in names("images", adding=True) if name != "anchored_image"])
+def test_every_variant_that_starts_from_noise_is_swept_through(variant: str) -> None:
+    data = image_data(*digits({0: 24, 1: 12}))
+    fitted = fitting.fit(
+        data.table, data.schema, variant=get(variant).Config(steps=2, batch=8, channels=8), seed=0, device="cpu"
+    )
+    if "z" not in fitted.source.draw(torch.zeros(1, 2, dtype=torch.int64), torch.Generator()):
+        with pytest.raises(ConfigError, match="no noise to walk through"):
+            truncation_sweep(fitted, 0, [1.0])
+        return
+    sweep = truncation_sweep(fitted, 0, [0.0, 0.5, 1.0], random_state=1, n=6).astype(float)
+    assert not np.array_equal(sweep[0], sweep[1]) and not np.array_equal(sweep[1], sweep[2])
 
 
 def test_pictures_are_saved_in_lines(synthesizer: Synthesizer, tmp_path: Path) -> None:

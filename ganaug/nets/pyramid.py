@@ -121,7 +121,7 @@ def _doubling(members: int, n_in: int, n_out: int, kind: Kind) -> nn.Module:
 class PyramidGenerator(nn.Module):
     """Noise and the class's embedding -> maps of every level, and an image from each.
 
-    Noise and maps have a root mean square of 1 in every place (`pixel_norm`).
+    Noise and maps have a root mean square of 1 in every place (`pixel_norm`); ``psi`` scales the noise after that.
     """
 
     def __init__(
@@ -150,9 +150,11 @@ class PyramidGenerator(nn.Module):
     def images(self, inputs: dict[str, Tensor], y: Tensor, levels: range) -> list[Tensor]:
         """Return the images of ``levels`` in (-1, 1), each ``(M, B, C, h, w)``; finer maps are not computed.
 
-        **Shape:** ``inputs["z"] (M, B, noise)``, ``y (M, B)``.
+        **Shape:** ``inputs["z"] (M, B, noise)``, ``y (M, B)``; ``inputs["psi"] (M, B)``, 1 where it is missing.
         """
         z = pixel_norm(inputs["z"])
+        if "psi" in inputs:
+            z = inputs["psi"][..., None] * z
         h = self.enter(torch.cat([z, self.embedding(y)], dim=-1))
         found, dtype = [], h.dtype
         with autocast(self, h, self.precision):
