@@ -116,6 +116,8 @@ def test_the_page_marks_the_best_and_says_what_failed() -> None:
     assert rows["labels"].tolist() == ["**.90** (.20)", ".50 (.20)", "", ".50"]
     assert rows["s"].tolist() == ["7", "**5**", "", ""] and rows.loc["`a`", "MiB"] == "**512**"
     assert rows["reached"].tolist() == ["yes", "not reached: coverage", "not reached: the generator has collapsed", ""]
+    looked = variants_page.table(_records(), about, n=100, rejected=["a", "b"])["reached"].tolist()
+    assert looked[:2] == ["not reached: pictures", "not reached: coverage, pictures"]
     found = measured | {"psnr": 21.0, "psnr_bicubic": 20.5}
     page = variants_page.markdown([SETS[0]], _records().assign(set="digits"), {("digits", "up"): found}, ["x."])
     assert "21.00 dB, by bicubic interpolation 20.50 dB; 7 s, 512 MiB." in page and page.endswith("- x.\n")
@@ -132,17 +134,40 @@ def test_the_quick_run_is_whole_and_goes_on_where_it_stopped(
     assert records.groupby("set")["side"].apply(sorted).tolist() == [["real", "trained", "untrained"]] * 2
     assert np.isfinite(records[[*FIGURES, "seconds", "peak_mib"]]).all(axis=None)
     pictures = {path.name for path in (tmp_path / "quick" / "pictures").iterdir()}
-    assert pictures == {"digits-quick.real.png", "digits-quick.anchored_image.png"}
+    assert pictures == {"digits-quick.real.0.png", "digits-quick.anchored_image.0.png"}
     monkeypatch.setattr(variants, "measure_in_a_child", None)
     variants.main(quick=True, out=tmp_path)
     again = capsys.readouterr().out
     assert again.startswith("2 of 2 pairs were finished before") and again.partition("\n")[2].strip() == page.strip()
 
 
+def test_figures_are_means_over_the_draws_of_a_set_once_all_are_finished(tmp_path: Path) -> None:
+    one = replace(TABLE, draws=2)
+    pairs = variants.pairs_of([one], ["anchored", "wgan_gp"], tmp_path, seed=7, quick=True)
+    assert [(p.variant, p.draw, p.settings.seed) for p in pairs][:3] == [
+        ("anchored", 0, 7),
+        ("wgan_gp", 0, 7),
+        ("anchored", 1, 8),
+    ]
+    variants.prepare([one], tmp_path, seed=7, files={})
+    for p in pairs[:3]:
+        variant_pairs.measure(p)
+    means, about = variants.collect(pairs, tmp_path)
+    assert list(about) == [(TABLE.name, "anchored")], "of wgan_gp one draw is left"
+    records = pd.read_parquet(tmp_path / "variants.parquet")
+    own = records[(records["variant"] == "anchored") & (records["side"] == "trained")]
+    mean = means[(means["variant"] == "anchored") & (means["side"] == "trained")]
+    assert own["draw"].tolist() == [0, 1] and own["frechet"].nunique() == 2
+    assert mean["frechet"].item() == pytest.approx(own["frechet"].mean())
+    assert about[TABLE.name, "anchored"]["seconds"] == pytest.approx(own["seconds"].mean())
+    page = variants_page.markdown([one], means, about, [])
+    assert "Means over 2 draws." in page and "`wgan_gp`" not in page
+
+
 @pytest.fixture
 def pair(tmp_path: Path) -> Pair:
     settings = Settings(set={}, config={"steps": 30}, made=20, seed=0, ganaug="0")
-    return Pair(set="one", modality="tables", variant="anchored", out=str(tmp_path), settings=settings)
+    return Pair(set="one", modality="tables", variant="anchored", draw=0, out=str(tmp_path), settings=settings)
 
 
 def test_a_training_that_came_to_nothing_is_kept_with_its_reason(pair: Pair) -> None:

@@ -1,4 +1,4 @@
-"""One variant on one set of `tests.benchmarks.variants`, in a process of its own, so that its peak of memory is known.
+"""One variant on one draw of a set of `tests.benchmarks.variants`, in a process of its own: so its peak is known.
 
     python -m tests.benchmarks.variant_pairs JSON
 
@@ -81,24 +81,25 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """One variant on one set, in plain JSON values."""
+    """One variant on one draw of a set, in plain JSON values."""
 
     set: str
     modality: str
     variant: str
+    draw: int
     out: str
     """The benchmark's folder, which holds the set's rows."""
     settings: Settings
 
     @property
     def name(self) -> str:
-        """``"digits.hinge"``."""
-        return f"{self.set}.{self.variant}"
+        """``"digits.hinge.0"``."""
+        return f"{self.set}.{self.variant}.{self.draw}"
 
     @property
     def split(self) -> Path:
-        """Where the set's rows are."""
-        return Path(self.out) / "sets" / self.set
+        """Where the rows of this draw are."""
+        return Path(self.out) / "sets" / f"{self.set}.{self.draw}"
 
     @property
     def finished(self) -> dict[str, Any] | None:

@@ -69,6 +69,10 @@ class VariantSet:
     """Rows of each class that stand beside."""
     made: int
     """Rows of each class that are generated, and judged as a mean over lots of ``beside``."""
+    draws: int = 3
+    """How often rows, generators and judges are drawn anew; figures are means over these."""
+    rejected: tuple[str, ...] = ()
+    """Variants in whose pictures (of the first draw) who looked did not see the class."""
     file: str | None = None
     """The option that names its file, where it has one."""
 
@@ -158,6 +162,7 @@ SETS: tuple[VariantSet, ...] = (
         judging=1000,
         beside=1000,
         made=1000,
+        draws=1,
         file="cifar",
     ),
 )
@@ -171,6 +176,7 @@ QUICK: tuple[VariantSet, ...] = (
         judging=20,
         beside=10,
         made=10,
+        draws=1,
     ),
     VariantSet(
         name="breast_cancer-quick",
@@ -180,5 +186,6 @@ QUICK: tuple[VariantSet, ...] = (
         judging=60,
         beside=20,
         made=20,
+        draws=1,
     ),
 )

@@ -2,18 +2,21 @@
 
     python -m tests.benchmarks.variants --adult adult/train.parquet --cifar cifar10/train.parquet --out runs/variants
 
-Each variant is fitted on each set of `tests.benchmarks.variant_sets` of its modality, in a process of its own, and
-judged on real rows held out; a figure stands beside that of the same variant before its first step. A set whose file is
-not named, or whose package is not installed, is left out, and the page says so.
+Each variant is fitted on some draws of each set of `tests.benchmarks.variant_sets` of its modality, each in a process
+of its own, and judged on real rows held out; a figure stands beside that of the same variant before its first step. A
+set whose file is not named, or whose package is not installed, is left out, and the page says so.
 
 Every finished pair is a Parquet file in the output folder, so a call that was broken off, or whose ``--budget`` of
-minutes was over, goes on where it stopped; what was measured with other settings is refused. After a change of the code
-take a new folder. At the end ``variants.parquet`` holds every (set, variant, side) and ``variants.md`` what is printed;
-``pictures/SET.VARIANT.png`` shows images of each class, to look at beside ``pictures/SET.real.png``.
+minutes was over, goes on where it stopped; what was measured with other settings is refused. After a change of the
+code take a new folder. At the end ``variants.parquet`` holds every (set, variant, draw, side) and ``variants.md`` what
+is printed; ``pictures/SET.VARIANT.DRAW.png`` shows images of each class, to look at beside
+``pictures/SET.real.DRAW.png``.
 """
 
 from __future__ import annotations
 
+import itertools
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,19 +40,20 @@ QUICK_VARIANTS = tuple(variants.DEFAULTS.values())
 
 
 def pairs_of(sets: Sequence[VariantSet], names: Sequence[str], out: Path, *, seed: int, quick: bool) -> list[Pair]:
-    """Return every set with every variant of its modality that can be compared on it."""
+    """Return every draw of every set with every variant of its modality that can be compared on it."""
     pairs = []
-    for one in sets:
+    for one, draw in itertools.chain.from_iterable(zip([s] * s.draws, range(s.draws), strict=True) for s in sets):
         for name in (name for name in names if one.modality in variants.get(name).MODALITIES and compared(name, one)):
             config = variants.get(name).Config()
             settings = Settings(
-                set={key: value for key, value in asdict(one).items() if key != "told"},
+                set={key: value for key, value in asdict(one).items() if key not in ("told", "draws", "rejected")},
                 config=variants.config_to_json(replace(config, steps=QUICK_STEPS) if quick else config),
                 made=one.made,
-                seed=seed,
+                seed=seed + draw,
                 ganaug=__version__,
             )
-            pairs.append(Pair(set=one.name, modality=one.modality, variant=name, out=str(out), settings=settings))
+            about = {"set": one.name, "modality": one.modality, "variant": name, "draw": draw}
+            pairs.append(Pair(**about, out=str(out), settings=settings))
     return pairs
 
 
@@ -66,13 +70,15 @@ def prepare(sets: Sequence[VariantSet], out: Path, *, seed: int, files: Mapping[
             absent[one.name] = f"its file is given with --{one.file}"
             continue
         try:
-            split = one.split(one.read(files), seed=seed)
+            rows = one.read(files)
         except ModuleNotFoundError as error:
             absent[one.name] = str(error)
             continue
-        split.save(out / "sets" / one.name)
-        if one.modality == "images":
-            draw_sheet(split.beside, split.schema, out / "pictures" / f"{one.name}.real.png")
+        for draw in range(one.draws):
+            split = one.split(rows, seed=seed + draw)
+            split.save(out / "sets" / f"{one.name}.{draw}")
+            if one.modality == "images":
+                draw_sheet(split.beside, split.schema, out / "pictures" / f"{one.name}.real.{draw}.png")
     return absent
 
 
@@ -98,15 +104,37 @@ def run(pairs: Sequence[Pair], *, workers: int, threads: int, limit: float, unti
 
 
 def collect(pairs: Sequence[Pair], out: Path) -> tuple[pd.DataFrame, dict[tuple[str, str], Any]]:
-    """Read what is finished, and write it to one file."""
-    about = {(pair.set, pair.variant): found for pair in pairs if (found := pair.finished) is not None}
-    tables = [folder.read(out, pair.name) for pair in pairs if (pair.set, pair.variant) in about]
+    """Write what is finished to one file; return the means over draws where all of a variant's are finished."""
+    found = {pair.name: done for pair in pairs if (done := pair.finished) is not None}
+    done = [pair for pair in pairs if pair.name in found]
+    frames, told = [], []
+    for pair in done:
+        frames.append(folder.read(out, pair.name).to_pandas().assign(draw=pair.draw))
+        spent = {name: found[pair.name].get(name) for name in ("seconds", "peak_mib")}
+        told.append({"set": pair.set, "variant": pair.variant, "draw": pair.draw, **spent})
     # Trainings that came to nothing have no figures, nor have variants that add no rows.
-    frames = [table.to_pandas() for table in tables if len(table)] or [tables[0].to_pandas()]
-    records = pd.concat(frames, ignore_index=True).rename(columns={"table": "set"})
-    told = pd.DataFrame([{k: one.get(k) for k in ("set", "variant", "seconds", "peak_mib")} for one in about.values()])
-    records.merge(told, on=["set", "variant"]).to_parquet(out / "variants.parquet", index=False)
-    return records, about
+    records = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+    records = records.rename(columns={"table": "set"})
+    records.merge(pd.DataFrame(told), on=["set", "variant", "draw"]).to_parquet(out / "variants.parquet", index=False)
+    lots: dict[tuple[str, str], list[Pair]] = {}
+    for pair in pairs:
+        lots.setdefault((pair.set, pair.variant), []).append(pair)
+    whole = {key: [found[p.name] for p in lot] for key, lot in lots.items() if all(p.name in found for p in lot)}
+    means = records.groupby(["set", "variant", "side"], sort=False).mean().drop(columns="draw").reset_index()
+    return means, {key: merged(done) for key, done in whole.items()}
+
+
+def merged(draws: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what there is to say about a variant on all draws of a set: means, and one reason if any draw failed.
+
+    >>> merged([{"failed": None, "seconds": 2.0}, {"failed": "collapsed"}])
+    {'failed': 'draw 1: collapsed', 'seconds': 2.0}
+    """
+    failed = [f"draw {i}: {one['failed']}" for i, one in enumerate(draws) if one["failed"] is not None]
+    names = [name for name in ("seconds", "peak_mib", "psnr", "psnr_bicubic") if any(name in one for one in draws)]
+    return {"failed": "; ".join(failed) or None} | {
+        name: statistics.fmean(one[name] for one in draws if name in one) for name in names
+    }
 
 
 def main(
@@ -114,7 +142,8 @@ def main(
     sets: Annotated[str, typer.Option(help="Names between commas; all if empty.")] = "",
     adult: Annotated[Path | None, typer.Option(help="Parquet file of Adult.", exists=True, dir_okay=False)] = None,
     cifar: Annotated[Path | None, typer.Option(help="CIFAR-10 as image Parquet.", exists=True, dir_okay=False)] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of rows, generators and judges.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of rows, generators and judges; of the first draw.")] = 0,
+    draws: Annotated[int | None, typer.Option(min=1, help="Of each set; its own number if not given.")] = None,
     budget: Annotated[float, typer.Option(help="Minutes after which nothing new is begun.")] = float("inf"),
     limit: Annotated[float, typer.Option(help="Minutes that one pair may take.")] = 30,
     workers: Annotated[int, typer.Option(min=1, help="Pairs measured side by side, each in a process.")] = 1,
@@ -129,6 +158,8 @@ def main(
     chosen = [known[name] for name in _listed(sets, known, "sets") or known]
     wanted = _listed(names, variants.names(), "variants") or (QUICK_VARIANTS if quick else variants.names())
     out = out / "quick" if quick else out
+    if draws is not None:
+        chosen = [replace(one, draws=draws) for one in chosen]
     pairs = pairs_of(chosen, wanted, out, seed=seed, quick=quick)
     waiting = {pair.set for pair in pairs if pair.finished is None}
     absent = prepare(

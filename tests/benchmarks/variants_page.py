@@ -41,7 +41,7 @@ HEAD = (
     "`copies`: as near to a row shown as the nearest 5 % of these are to each other. `s`: processor time of the "
     "training; `MiB`: peak of the process, Python and torch included. In brackets the same variant before its first "
     "step. Reached: labels and coverage are higher than there, and copies lower, or no more than chance above those of "
-    "the real rows. "
+    "the real rows; and where somebody who looked at the pictures did not see the class, `pictures` are what is short. "
     "Bold: the best (of density the nearest to the real rows')."
 )
 
@@ -67,14 +67,18 @@ def markdown(
         if own:
             parts.append(f"**{one.name}**: {_told(one)}")
         if adding:
-            parts.append(to_markdown(table(records[records["set"] == one.name], adding, n=one.beside * len(one.shown))))
+            rows, n = records[records["set"] == one.name], one.draws * one.beside * len(one.shown)
+            parts.append(to_markdown(table(rows, adding, n=n, rejected=one.rejected)))
         parts += [_enlarged(variant, found) for variant, found in own.items() if "psnr" in found]
     return "\n\n".join([*parts, *(["\n".join(f"- {note}" for note in notes)] if notes else [])]) + "\n"
 
 
 def _told(one: VariantSet) -> str:
     shown = ", ".join(f"{n:,} {label}" for label, n in one.shown.items())
-    return f"{one.told}. Shown: {shown}. {one.judging:,} real rows of each class judge, {one.beside:,} are beside."
+    means = f" Means over {one.draws} draws." if one.draws > 1 else " One draw."
+    return (
+        f"{one.told}. Shown: {shown}. {one.judging:,} real rows of each class judge, {one.beside:,} are beside.{means}"
+    )
 
 
 def _enlarged(variant: str, found: Mapping[str, Any]) -> str:
@@ -87,8 +91,10 @@ def _enlarged(variant: str, found: Mapping[str, Any]) -> str:
     )
 
 
-def table(records: pd.DataFrame, about: Mapping[str, Mapping[str, Any]], *, n: int) -> pd.DataFrame:
-    """Return a row a variant of one set, and one of the ``n`` real rows beside."""
+def table(
+    records: pd.DataFrame, about: Mapping[str, Mapping[str, Any]], *, n: int, rejected: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return a row a variant of one set, and one of the ``n`` real rows beside; pictures of some were ``rejected``."""
     sides = {side: own.set_index("variant") for side, own in records.groupby("side")}
     if TRAINED not in sides:
         return pd.DataFrame([{"variant": v, "reached": _failed(found)} for v, found in about.items()])
@@ -108,7 +114,7 @@ def table(records: pd.DataFrame, about: Mapping[str, Mapping[str, Any]], *, n: i
             row[heading] = f"**{cell}**" if cell and own[name] == best[name] else cell
             if name in BESIDE_UNTRAINED:
                 row[heading] += f" ({_cell(name, start[name])})"
-        short = shortfalls(own, start, real, n=n)
+        short = shortfalls(own, start, real, n=n) + (["pictures"] if variant in rejected else [])
         rows.append({**row, "reached": f"not reached: {', '.join(short)}" if short else "yes"})
     mark = {heading: _cell(name, real[name]) if name in real else "" for name, (heading, _) in SHOWN.items()}
     return pd.DataFrame([*rows, {"variant": "real rows", **mark, "reached": ""}])
