@@ -42,6 +42,17 @@ def psnr(found: np.ndarray, real: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / np.square(found.astype(float) - real).mean()))
 
 
+def outlines(n: int, *, seed: int, size: int = 16) -> np.ndarray:
+    """Return discs and squares of any place, size and two shades, whose edges are sharp at full size only."""
+    rng = np.random.default_rng(seed)
+    x, y = (rng.uniform(0.25 * size, 0.75 * size, (n, 1, 1)) - at for at in np.mgrid[:size, :size] + 0.5)
+    away = np.where(np.arange(n)[:, None, None] % 2, np.hypot(x, y), np.maximum(abs(x), abs(y)))
+    inside = np.clip(rng.uniform(0.15 * size, 0.4 * size, (n, 1, 1)) - away + 0.5, 0, 1)
+    shades = np.stack([rng.uniform(0, 90, n), rng.uniform(160, 255, n)])
+    ground, figure = np.where(rng.random(n) < 0.5, shades, shades[::-1])[..., None, None]
+    return np.rint(ground + (figure - ground) * inside).astype(np.uint8)[..., None]
+
+
 @pytest.fixture(scope="module")
 def untrained() -> Synthesizer:
     return fit(*digits({0: 8, 1: 5}), steps=0, channels=4, blocks=1)
@@ -76,6 +87,14 @@ def test_four_by_four_digits_are_raised_better_than_bicubic() -> None:
     found = fitted.transform(small(real), random_state=0)
     assert found.shape == real.shape
     assert psnr(found, real) > psnr(by_pillow(small(real)), real) + 1
+
+
+def test_four_times_as_large_outlines_are_sharper_than_bicubic() -> None:
+    fitted = fit(outlines(300, seed=0), None, steps=100, factor=4)
+    real = outlines(200, seed=1)  # others than those trained on
+    found = fitted.transform(small(real, 4), random_state=0)
+    assert found.shape == real.shape == (200, 16, 16, 1)
+    assert psnr(found, real) > psnr(by_pillow(small(real, 4), 4), real) + 1
 
 
 def test_it_is_saved_and_keeps_no_image(untrained: Synthesizer, tmp_path: Path) -> None:
