@@ -9,7 +9,8 @@ within it, and the critic is shown, beside each row, what a classifier of the re
 normalised after this library's encoding, whose spikes and missing values are codes of their own. The generator has a
 place for each mode and not one for all, as the mode is drawn after it, and the critic is shown the number itself, too:
 on a mixture of three clouds the spread of one between two modes, .6 being right, fell from 2.5 to 1.4 by the former,
-and from 1.31 to .76 by the latter. No batch normalisation and no dropout; codes and modes are 0/1 with the gradient of
+and from 1.31 to .76 by the latter. No batch normalisation and no dropout; layers after the
+first add to what enters them, and are not joined to it; codes and modes are 0/1 with the gradient of
 a softmax; the cross-entropy of the column asked for is that of its scores before the draw.
 
 Packs are made of rows that follow each other in a batch, which `Gan.group` holds together where a batch is split.

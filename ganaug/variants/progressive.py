@@ -5,8 +5,9 @@ learning rate, pixel normalisation and the deviation within groups of images are
 takes no time, so that the first half of the steps is cheap. A generated image has its full size at every time.
 
 NOTE[DIFF]: the relativistic pairing loss with lazy R1 and R2 instead of a gradient penalty, which asks for more steps
-than few images allow; one convolution a level on a processor where the paper has two; bounded images (tanh), which are
-faint when their level comes in, as noise of full contrast takes hundreds of steps to be unlearnt.
+than few images allow; images by 3 x 3 instead of 1 x 1 convolutions; one convolution a level on a processor where the
+paper has two; bounded images (tanh), which are faint when their level comes in, as noise of full contrast takes
+hundreds of steps to be unlearnt.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Relativistic pairing loss with lazy R1 and R2, no normalisation, a projection di
 head. The blocks are R3GAN's on a graphics card, and strided convolutions on a processor, where R3GAN's cost eight times
 as much. All layers but the class embedding are shared by the classes, so that a rare class inherits what the others
 teach. Its artefact keeps no training image.
+
+NOTE[DIFF]: no inverted bottleneck, and no scaling of what a block begins with by the number of blocks.
 """
 
 from __future__ import annotations

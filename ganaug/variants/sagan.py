@@ -2,7 +2,8 @@
 
 The generator's places look at each other on the map before the last doubling, the critic's on the last map but one;
 where there is one doubling only, as of 8 x 8 pixels, on the map that it makes.
-NOTE[DIFF]: the critic alone is normalised, without its class embedding; one learning rate for both networks.
+NOTE[DIFF]: the critic alone is normalised, without its class embedding; one learning rate for both networks; of large
+images the critic attends at a coarser map than the paper's, which costs less.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 SRGAN (Ledig et al. 2016, arXiv 1609.04802): a generator that is shown a training image at a fraction of its size must
 give the image back (content loss), so that a discriminator takes it for one that has its full size (adversarial loss).
 NOTE[DIFF]: the content loss is the mean absolute error of pixels, not of features of a network trained on ImageNet; the
-game is relativistic with R1 and R2, as in the other image variants. It adds no rows: `Synthesizer.transform` takes
+game is relativistic with R1 and R2, as in the other image variants; what is learnt is added to the bicubic enlargement,
+and no convolution closes the residual blocks. It adds no rows: `Synthesizer.transform` takes
 images of the small size, from wherever, and returns them at that of the training images. Its artefact keeps none.
 """
 
