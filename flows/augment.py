@@ -25,7 +25,7 @@ from flows.gate import objection
 from flows.lineage import asset_of
 from flows.parameters import AugmentRequest
 from ganaug.errors import ArtefactError, ConfigError, DataError, OutputError
-from ganaug.options import ImageSize, SkipUnreadable, Split, Target, Transforms, images_of, target_of
+from ganaug.options import ImageSize, SkipUnreadable, Split, Target, Transforms, WatchEvery, images_of, target_of
 from ganaug.options import Task as TargetTask
 from ganaug.storage import join
 
@@ -147,6 +147,7 @@ def main(
     split: Split = None,
     transforms: Transforms = "shift,crop",
     skip_unreadable: SkipUnreadable = False,
+    watch_every: WatchEvery = None,
 ) -> None:
     """Run the flow once, here."""
     options: dict[str, Any] = {"target": target_of(target), "task": task}
@@ -155,7 +156,7 @@ def main(
     try:
         images = images_of(image_size, split, transforms, skip_unreadable)
         options |= {"image_size": images.size, "split": split, "transforms": list(images.transforms)}
-        options |= {"skip_unreadable": skip_unreadable}
+        options |= {"skip_unreadable": skip_unreadable, "watch_every": watch_every}
         request = AugmentRequest.model_validate(
             {"data": data, "out": out, "random_state": seed, "device": device, **options}
         )

@@ -136,6 +136,13 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
         "of fsspec's options by protocol.",
         [],
     )
+    watch_every: int | None = _field(
+        20,
+        "How often the history of the training, training/history.jsonl, gets a line, in steps. None: a twelfth of the "
+        "training. It changes no row and makes no other run.",
+        None,
+        ge=1,
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> AugmentRequest:

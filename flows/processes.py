@@ -55,7 +55,8 @@ def train_together(run: Run, request: AugmentRequest, count: int) -> None:
     train += ["--checkpoint", str(folder.place_of("checkpoint.safetensors")), "--device", request.device]
     train += ["--variant", request.variant, "--id-columns", ",".join(run.rows.schema.id_columns)]
     train += [word for name in request.targets for word in ("--target", name)]
-    optional = {"--split": request.split}
+    optional: dict[str, str | None] = {"--split": request.split}
+    optional["--watch-every"] = None if request.watch_every is None else str(request.watch_every)
     optional["--image-size"] = None if request.image_size is None else "x".join(map(str, request.image_size))
     train += [word for name, value in optional.items() if value is not None for word in (name, value)]
     train += ["--skip-unreadable"] * request.skip_unreadable

@@ -253,7 +253,8 @@ def _compared(last: str, run: Run) -> list[str]:
 
 def _begin(request: AugmentRequest, **options: Any) -> Run:
     credentials.use(request.credentials)
-    return steps.begin(request.data, request.to_library(), out=request.out, below=request.runs, **options)
+    options |= {"out": request.out, "below": request.runs, "watch_every": request.watch_every}
+    return steps.begin(request.data, request.to_library(), **options)
 
 
 @contextmanager

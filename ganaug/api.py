@@ -39,6 +39,7 @@ def augment(
     random_state: Any = None,
     device: Any = "auto",
     images: ImageOptions | Mapping[str, Any] | None = None,
+    watch_every: int | None = None,
     progress: bool = True,
 ) -> Augmentation:
     """Add synthetic rows to a table or an image set where that helps, and say whether it does.
@@ -91,6 +92,10 @@ def augment(
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     images
         For images: `ganaug.ImageOptions`, or a dict of them, such as ``{"size": (32, 32), "transforms": ("flip",)}``.
+    watch_every
+        Steps from one observation of the generator's training that is written to ``training/`` to the next; None: a
+        twelfth of the training. The rows are the same with any other number (see `fit` for the exception, a training
+        that goes wrong), and so is the run, which goes on.
     progress
         Whether to show bars on standard error.
 
@@ -106,7 +111,8 @@ def augment(
 
     Notes
     -----
-    Files written with ``out``: see `Augmentation.save`.
+    Files written with ``out``: see `Augmentation.save`; and, where the package tensorboard is installed,
+    ``tensorboard/``, the events of the generator's training. A run at a URL sends none, as its local copy is removed.
 
     Examples
     --------
@@ -133,7 +139,7 @@ def augment(
         images=ImageOptions.of(images),
     )
     with bar(enabled=progress) as shown:
-        run = begin(data, request, out=out, progress=shown)
+        run = begin(data, request, out=out, watch_every=watch_every, progress=shown)
         finish(run)
         augmentation = gather(run)
         if run.folder is not None:

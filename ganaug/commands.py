@@ -84,6 +84,7 @@ def augment(
     transforms: Transforms = "shift,crop",
     skip_unreadable: SkipUnreadable = False,
     result: Result = None,
+    watch_every: WatchEvery = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -112,6 +113,7 @@ def augment(
             random_state=seed,
             device=device,
             images=images_of(image_size, split, transforms, skip_unreadable),
+            watch_every=watch_every,
             progress=bars,
         )
     if file is not None:

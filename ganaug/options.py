@@ -114,7 +114,10 @@ Watch = Annotated[
 WatchEvery = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="STEPS", help="How often --watch gets a line.", show_default="a twelfth of the training"
+        min=1,
+        metavar="STEPS",
+        help="How often the history of the training gets a line.",
+        show_default="a twelfth of the training",
     ),
 ]
 IdColumns = Annotated[

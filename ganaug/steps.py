@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,9 @@ class Run:
     name: str = ""
     """Named after all that decides the results: a changed row or option, another name."""
     folder: RunFolder | None = None
+    watch_every: int | None = None
+    """Steps from one observation of the generator's training that is written to the next; None: a twelfth of it. No
+    row depends on it, so that it is no part of the request."""
     progress: Progress = silent
     warnings: list[str] = field(default_factory=list)
     """What deserves a look in the data."""
@@ -166,7 +169,13 @@ class Run:
 
 
 def begin(
-    data: Any, request: Request, *, out: Any = None, below: str | None = None, progress: Progress = silent
+    data: Any,
+    request: Request,
+    *,
+    out: Any = None,
+    below: str | None = None,
+    watch_every: int | None = None,
+    progress: Progress = silent,
 ) -> Run:
     """Read and check ``data``, and open the folder ``out`` for this run, new or gone on with.
 
@@ -182,6 +191,7 @@ def begin(
     """
     distributed.require_alone("a run that augments")
     variants.require_rows(request.variant)
+    Watching(every=watch_every)  # refuses what is no interval before anything is read
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
         rows = request.read(data)
@@ -206,6 +216,7 @@ def begin(
         seed=seed,
         name=name,
         folder=folder,
+        watch_every=watch_every,
         progress=progress,
         warnings=noticed,
     )
@@ -234,10 +245,11 @@ def train(run: Run) -> Synthesizer:
 def _watching(run: Run) -> Watching:
     """Let the training be written into the run's folder, if it has one; without, its pictures are held."""
     if run.folder is None:
-        return Watching(pictures=run.results.setdefault(TRAINING, {}))
+        return Watching(every=run.watch_every, pictures=run.results.setdefault(TRAINING, {}))
     folder = run.folder
     here = folder.location == str(folder.path)  # a URL's local copy is removed in the end
     return Watching(
+        every=run.watch_every,
         folder=folder.path / TRAINING,
         tensorboard=folder.path / "tensorboard" if here else None,
         keep=lambda: folder.keep(TRAINING),
@@ -255,13 +267,33 @@ def _keep_history(run: Run, synthesizer: Synthesizer) -> None:
     """Write the history of a generator that was trained elsewhere, or taken from another run."""
     if run.folder is None or run.folder.finished:
         return
-    folder, content = run.folder.path / TRAINING, lines(synthesizer.history)
+    folder, content = run.folder.path / TRAINING, lines(_asked_for(synthesizer.history, run.watch_every))
     with told(folder):
         folder.mkdir(exist_ok=True)
         write_pictures(folder, run.results.get(TRAINING, {}))
         if not (folder / HISTORY).exists() or (folder / HISTORY).read_bytes() != content:
             put(folder / HISTORY, content)
     run.folder.keep(TRAINING)
+
+
+def _asked_for(history: Sequence[Mapping[str, Any]], every: int | None) -> Sequence[Mapping[str, Any]]:
+    """Return what `ganaug.watching.Record` takes down; all, where the training was watched at other steps.
+
+    >>> history = [{"step": step} for step in (0, 2, 3, 4, 6, 7)]
+    >>> [entry["step"] for entry in _asked_for(history, 3)], len(_asked_for(history, 5))
+    ([0, 3, 6, 7], 6)
+    """
+    if every is None or not history:
+        return history
+    last, taken, known = history[-1]["step"], [], set()
+    if not {*range(0, last, every)} <= {entry["step"] for entry in history}:
+        return history
+    for entry in history:
+        found = {(noticed["kind"], noticed["of"]) for noticed in entry.get("noticed", ())}
+        if entry["step"] % every == 0 or entry["step"] == last or found - known:
+            taken.append(entry)
+        known |= found
+    return taken
 
 
 def source(run: Run) -> Synthesizer:

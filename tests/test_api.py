@@ -25,8 +25,11 @@ from ganaug.parquet import read_manifest
 from ganaug.policy import Candidate, Choice
 from ganaug.runs import RunFolder
 from ganaug.variants import anchored, wgan_gp
+from tests.run_files import files_of
 
 FEW = anchored.Config(steps=12)
+WATCHED = anchored.Config(steps=100)
+"""Twelfths of it are eight steps, and none of seven."""
 COUNTS = {"ill": 40}
 
 
@@ -62,9 +65,8 @@ def finished(frame, tmp_path_factory):
 
 
 def digests(folder):
-    """SHA-256 of every file: without a check, nothing in them tells the time."""
-    kept = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
+    """SHA-256 of every file but TensorBoard's: without a check, nothing in them tells the time."""
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files_of(folder)}
 
 
 def effect(verdict):
@@ -300,6 +302,68 @@ def test_a_run_folder_holds_everything(frame, tmp_path):
     assert noted["synthetic"] is True and noted["variant"] == "anchored"
     loaded = ganaug.Synthesizer.load(tmp_path / "run" / "synthesizer")
     pd.testing.assert_frame_equal(loaded.sample(5, random_state=1), result.synthesizer.sample(5, random_state=1))
+
+
+def steps_of(folder):
+    """Steps at which the training of the run in ``folder`` was observed, by its history."""
+    return [json.loads(line)["step"] for line in (folder / "training" / "history.jsonl").read_text().splitlines()]
+
+
+def test_a_run_is_watched_at_the_interval_asked_for_and_its_bits_are_the_same(frame, tmp_path, monkeypatch):
+    monkeypatch.setattr("ganaug.recovery.recognise", lambda *_, **__: [])  # a training that goes wrong is another thing
+    plain = augment(frame, sampling_strategy=COUNTS, variant=WATCHED, out=tmp_path / "plain")
+    close = augment(frame, sampling_strategy=COUNTS, variant=WATCHED, out=tmp_path / "close", watch_every=7)
+    assert steps_of(tmp_path / "plain") == [*range(0, 100, 8), 100]
+    assert steps_of(tmp_path / "close") == [*range(0, 100, 7), 100]
+    pd.testing.assert_frame_equal(close.data, plain.data, check_exact=True)
+    found, expected = digests(tmp_path / "close"), digests(tmp_path / "plain")
+    told = {"training/history.jsonl", "synthesizer/synthesizer.json", "report.html", "report.json", "report.md"}
+    assert {name for name in expected if found[name] != expected[name]} <= told, "what tells how it was watched"
+    assert found["synthesizer/weights.safetensors"] == expected["synthesizer/weights.safetensors"]
+    assert found["run.json"] == expected["run.json"], "it is the same run"
+    again = augment(frame, sampling_strategy=COUNTS, variant=WATCHED, out=tmp_path / "plain", watch_every=7)
+    pd.testing.assert_frame_equal(again.data, plain.data)
+    assert digests(tmp_path / "plain") == expected, "a finished run is returned as it is"
+    kept = augment(frame, sampling_strategy=COUNTS, variant=WATCHED, watch_every=7).save(tmp_path / "saved")
+    assert digests(kept) == found
+
+
+def test_a_training_goes_on_with_another_interval(frame, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("ganaug.recovery.recognise", lambda *_, **__: [])
+    monkeypatch.setitem(trainer.train.__kwdefaults__, "checkpoint_seconds", 0)
+    options = {"sampling_strategy": COUNTS, "variant": WATCHED}
+    whole = augment(frame, **options, out=tmp_path / "whole")
+    take, taken = trainer._take, []
+
+    def dying(*arguments):
+        taken.append(arguments)
+        if len(taken) == 100:
+            raise KeyboardInterrupt
+        return take(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(trainer, "_take", dying)
+        augment(frame, **options, out=tmp_path / "run")
+    taken.clear()
+    monkeypatch.setattr(trainer, "_take", lambda *arguments: (taken.append(arguments), take(*arguments))[1])
+    resumed = augment(frame, **options, out=tmp_path / "run", watch_every=7)
+    assert 0 < len(taken) < 150 and "starts over" not in caplog.text, "it did not begin at the beginning"
+    pd.testing.assert_frame_equal(resumed.data, whole.data, check_exact=True)
+    weights = ["synthesizer/weights.safetensors", "synthetic/data/part-00000.parquet"]
+    assert [digests(tmp_path / "run")[name] for name in weights] == [
+        digests(tmp_path / "whole")[name] for name in weights
+    ]
+    since = next(step for step in range(0, 101, 7) if step >= taken[0][5])
+    assert {*range(0, 100, 8), *range(since, 100, 7), 100} == set(steps_of(tmp_path / "run")), "nothing seen is lost"
+
+
+@pytest.mark.parametrize("every", [0, -3, 2.5, "7", True])
+def test_an_interval_is_a_number_of_steps(frame, tmp_path, every):
+    with pytest.raises(ConfigError, match=f"watch_every must be a whole number of at least 1 step, however: {every!r}"):
+        augment(frame.head(0), out=tmp_path / "run", watch_every=every)
+    with pytest.raises(ConfigError, match="watch_every must be"):
+        ganaug.fit(frame, target="state", variant=FEW, progress=False, watch_every=every)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_finished_run_is_returned_and_nothing_is_computed(frame, tmp_path, monkeypatch):

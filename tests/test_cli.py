@@ -100,6 +100,23 @@ def test_augment_writes_a_run_and_the_longer_table_and_says_so(csv, tmp_path, ca
     assert told["synthetic_rows"] == 8 and told["effect"] is None and told["result"] == str(result)
 
 
+def test_augment_watches_the_training_at_the_interval_asked_for(csv, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ganaug.recovery.recognise", lambda *_, **__: [])
+    words = ("augment", csv, "-t", "ill", "--rows", "1=20", "--check", "none")
+    assert quick(*words, "-o", tmp_path / "plain") == 0
+    assert quick(*words, "-o", tmp_path / "close", "--watch-every", "5") == 0
+    plain, close = (
+        [json.loads(line)["step"] for line in (tmp_path / name / "training" / "history.jsonl").read_text().splitlines()]
+        for name in ("plain", "close")
+    )
+    assert plain == list(range(13)) and close == [0, 5, 10, 12]
+    rows = [(tmp_path / name / "synthetic" / "data" / "part-00000.parquet").read_bytes() for name in ("plain", "close")]
+    assert rows[0] == rows[1]
+    assert quick(*words, "-o", tmp_path / "plain", "--watch-every", "5") == 0, "the same run"
+    assert quick(*words, "-o", tmp_path / "other", "--watch-every", "0") == 2
+    assert "--watch-every" in capsys.readouterr().err and not (tmp_path / "other").exists()
+
+
 def test_train_then_sample_then_inspect(csv, tmp_path, capsys):
     generator, rows = tmp_path / "generator", tmp_path / "rows"
     assert quick("train", csv, "-t", "ill", "-o", generator, "--json") == 0

@@ -27,6 +27,7 @@ from ganaug.errors import ArtefactError, OutputError
 from ganaug.parquet import read_manifest, write_parquet
 from ganaug.variants import anchored, anchored_image
 from tests.digits import digits
+from tests.run_files import EVENTS, files_of
 from tests.test_report import Page
 
 FEW = anchored_image.Config(steps=10)
@@ -41,9 +42,8 @@ def augment(out: Path | None, data: Any = (X, Y), **options: Any) -> Any:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file: without a check, nothing in them tells the time."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    """SHA-256 of every file but TensorBoard's: without a check, nothing in them tells the time."""
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files_of(folder)}
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,8 @@ def test_a_run_folder_holds_everything(finished: Path) -> None:
         "training/history.jsonl",
         *(f"training/samples/{step:06d}.png" for step in range(FEW.steps + 1)),
     }
+    (events,) = (finished / EVENTS).iterdir()
+    assert events.name.startswith("events.out.tfevents."), "tensorboard is installed with the tests"
     record = json.loads((finished / "run.json").read_text("utf-8"))
     assert record["state"] == "finished" and record["request"]["sampling_strategy"] == {"2": 4}
     assert record["request"]["images"]["transforms"] == ["shift", "crop"]
@@ -192,6 +194,7 @@ def test_save_writes_the_run_that_augment_returns(finished: Path, tmp_path: Path
     result = augment(None)
     assert result.save(tmp_path / "saved") == tmp_path / "saved"
     assert digests(tmp_path / "saved") == digests(finished)
+    assert not (tmp_path / "saved" / EVENTS).exists(), "what was not sent while it trained is not sent later"
     with pytest.raises(OutputError, match="is not empty"):
         result.save(tmp_path / "saved")
 

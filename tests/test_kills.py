@@ -24,6 +24,7 @@ from PIL import Image
 from sklearn.datasets import load_iris
 
 from tests.digits import digits
+from tests.run_files import files_of
 
 pytestmark = pytest.mark.slow
 
@@ -93,8 +94,8 @@ def words(run: str, place: Path, out: Path) -> list[str]:
 
 
 def left(out: Path) -> dict[str, str]:
-    """Return the digest of every file that a run has left, and what lies beside its folder."""
-    files = {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
+    """Return the digest of every file but TensorBoard's that a run has left, and what lies beside its folder."""
+    files = {str(path.relative_to(out)): path.read_bytes() for path in files_of(out)}
     beside = {f"../{p.name}": b"" for p in out.parent.iterdir() if p != out}
     return {name: hashlib.sha256(content).hexdigest() for name, content in {**files, **beside}.items()}
 

@@ -20,6 +20,7 @@ from ganaug.errors import ArtefactError, OutputError
 from ganaug.mirror import INDEX, Mirror, read_index
 from ganaug.request import Request, keys_of
 from ganaug.variants.anchored import Config
+from tests.run_files import EVENTS, files_of
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +43,7 @@ def augment(frame: pd.DataFrame, out: str) -> Any:
 
 
 def sums(folder: Path) -> dict[str, str]:
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files_of(folder)}
 
 
 def test_a_run_at_a_url_leaves_the_files_of_a_local_one(
@@ -57,6 +57,7 @@ def test_a_run_at_a_url_leaves_the_files_of_a_local_one(
     found = sums(there)
     del found[INDEX]
     assert found == index == sums(tmp_path / "local")
+    assert (tmp_path / "local" / EVENTS).is_dir() and not (there / EVENTS).exists(), "events go to local folders"
     assert not list(cache.rglob("*.*")), "the local copy is gone"
     assert pd.read_parquet(f"{s3_bucket}/run/synthetic/data")["label"].tolist() == ["rare"] * 10
 

@@ -23,6 +23,7 @@ from ganaug.policy import GanAugmenter
 from ganaug.synthesizer import Synthesizer
 from ganaug.variants import anchored, anchored_image, r3gan, wgan_gp
 from tests.digits import digits, image_data
+from tests.run_files import files_of
 
 IMAGE = {"steps": 24, "batch": 8, "channels": 8, "penalty_interval": 2}
 CONFIGS: dict[str, Any] = {
@@ -182,8 +183,8 @@ def augment(out: Path) -> Any:
     return ganaug.augment(frame, target="target", **options, out=out, random_state=0, progress=False)
 
 
-def files_of(out: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
+def contents(out: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(out)): path.read_bytes() for path in files_of(out)}
 
 
 @pytest.mark.parametrize("full_at", [1, 2, 3, 6, 11, 17])
@@ -206,7 +207,7 @@ def test_a_disk_that_is_full_at_any_write_says_so_and_the_next_call_finishes(
     if (tmp_path / "run").exists():
         assert not [p for p in (tmp_path / "run").rglob("*") if p.name.startswith(".")]
     augment(tmp_path / "run")
-    assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
 
 
 def test_a_checkpoint_that_does_not_fit_does_not_stop_a_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -221,4 +222,4 @@ def test_a_checkpoint_that_does_not_fit_does_not_stop_a_run(tmp_path: Path, capl
     fit("anchored", checkpoint=tmp_path / "run" / "checkpoint.safetensors")  # of other data
     augment(tmp_path / "run")
     assert "another training" in caplog.text and "starts over" in caplog.text
-    assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")

@@ -57,8 +57,11 @@ class Watching:
     """Called when something was written."""
 
     def __post_init__(self) -> None:
-        if self.every is not None and self.every < 1:
-            raise ConfigError(f"there must be at least 1 step from one observation to the next, however: {self.every}")
+        every = self.every
+        if every is None:
+            return
+        if isinstance(every, bool) or not isinstance(every, int | np.integer) or every < 1:
+            raise ConfigError(f"watch_every must be a whole number of at least 1 step, however: {every!r}")
 
 
 def fit(
@@ -146,7 +149,7 @@ def fit_many(
         batch = _Batch(kind, [encoded[i] for i in indices], layout, schema, [seeds[i] for i in indices])
         prints = [fingerprint(members[i]) for i in indices]
         place = None if checkpoint is None else checkpoints.nth(checkpoint, number)
-        identity = _identity(name, settled, prints, watching)
+        identity = _identity(name, settled, prints)
         trained, source = batch.train(name, settled, where, progress, place, identity, watching)
         for m, i in enumerate(indices):
             results[i] = Synthesizer(
@@ -248,11 +251,10 @@ def _hold_out(member: Any, n_classes: int, seed: int) -> tuple[np.ndarray, np.nd
     return np.setdiff1d(np.arange(len(member)), chosen), chosen
 
 
-def _identity(name: str, config: Any, prints: list[str], watching: Watching | None) -> dict[str, Any]:
-    """Say by what, beside the seed, a training differs from others, for its checkpoint."""
-    watched = {} if watching is None or watching.every is None else {"watched every": watching.every}
+def _identity(name: str, config: Any, prints: list[str]) -> dict[str, Any]:
+    """Say by what, beside the seed, a training differs from others, for its checkpoint; not by how it is watched."""
     options = {f"config.{key}": value for key, value in variants.config_to_json(config).items()}
-    return {"ganaug": __version__, "variant": name, **options, "data": prints, **watched}
+    return {"ganaug": __version__, "variant": name, **options, "data": prints}
 
 
 def _provenance(name: str, config: Any, seed: int, device: torch.device, best_step: int) -> dict[str, Any]:

@@ -40,6 +40,8 @@ def test_the_page_gets_a_form_with_a_sentence_and_a_place_for_every_field() -> N
         {"check": "deep"},
         {"task": "clustering"},
         {"random_state": -1},
+        {"watch_every": 0},
+        {"watch_every": 2.5},
         {"sampling_strategy": 1.5},
         {"sampling_strategy": {"rare": -1}},
         {"data": ""},

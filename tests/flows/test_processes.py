@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import signal
 import subprocess
 import sys
@@ -24,8 +25,10 @@ def weights(manifest: dict[str, str]) -> str:
 def test_two_processes_train_the_run_s_generator(request_: AugmentRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tasks.read.fn(request_)
     monkeypatch.setenv("GANAUG_PROCESSES", "2")
-    manifest = tasks.train.fn(request_, data)
+    manifest = tasks.train.fn(request_.model_copy(update={"watch_every": 70}), data)
     assert Synthesizer.load(manifest["path"]).provenance["processes"] == 2
+    lines = (Path(data["run"]) / "training" / "history.jsonl").read_text("utf-8").splitlines()
+    assert {0, 70, 140} <= {json.loads(line)["step"] for line in lines}
     left = [path.name for path in Path(data["run"]).iterdir() if "checkpoint" in path.name or path.name.startswith(".")]
     assert left == []
     made = weights(manifest)

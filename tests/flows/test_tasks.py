@@ -13,6 +13,7 @@ from flows import tasks
 from flows.parameters import AugmentRequest
 from flows.patience import is_passing
 from ganaug.errors import DataError, OutputError
+from ganaug.synthesizer import Synthesizer
 
 pytestmark = pytest.mark.usefixtures("server")
 
@@ -80,6 +81,19 @@ def test_data_that_change_while_a_run_goes_on_are_refused(table: Path, request_:
 
 def test_choosing_answers_with_the_rows_to_add(request_: AugmentRequest) -> None:
     assert tasks.choose.fn(request_, tasks.read.fn(request_)) == {"rows": {"rare": 10}, "reason": "as asked"}
+
+
+def test_a_training_is_watched_at_the_interval_asked_for_and_makes_no_other_run(
+    request_: AugmentRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganaug.recovery.recognise", lambda *_, **__: [])  # nothing in between is noticed
+    data = tasks.read.fn(request_)
+    closely = request_.model_copy(update={"watch_every": 70})
+    assert tasks.read.fn(closely) == data
+    synthesizer = Synthesizer.load(tasks.train.fn(closely, data)["path"])
+    lines = (Path(data["run"]) / "training" / "history.jsonl").read_text("utf-8").splitlines()
+    steps = synthesizer.config.steps
+    assert [json.loads(line)["step"] for line in lines] == [*range(0, steps, 70), steps]
 
 
 def test_no_check_is_none(request_: AugmentRequest) -> None:
