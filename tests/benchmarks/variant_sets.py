@@ -163,6 +163,10 @@ SETS: tuple[VariantSet, ...] = (
         beside=1000,
         made=1000,
         draws=1,
+        rejected=(
+            *("cgan", "cyclegan", "dcgan", "hinge", "lsgan", "multiscale", "progressive", "r3gan", "sagan"),
+            *("stylegan2", "vaegan", "vanilla", "wgan", "wgan_gp"),
+        ),
         file="cifar",
     ),
 )
