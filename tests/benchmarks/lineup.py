@@ -10,7 +10,6 @@ from typing import Any
 from imblearn.over_sampling import BorderlineSMOTE
 from imblearn.under_sampling import RandomUnderSampler
 from sklearn.neural_network import MLPClassifier
-from sklearn.tree import DecisionTreeClassifier
 
 from ganaug import variants
 from ganaug.evaluate.arms import NOTHING, TUNED, Arm, SamplerArm, make_arm
@@ -29,7 +28,6 @@ __all__ = [
     "POLICY",
     "RELABELLED",
     "RELABELLED_TRAINED",
-    "TREE",
     "TUNED",
     "UNTRAINED",
     "WGAN_GP",
@@ -48,8 +46,6 @@ LEARNERS: tuple[Learner, ...] = (
     Learner(name="mlp", strength="weak", estimator=MLPClassifier(learning_rate_init=3e-3, max_iter=60)),
 )
 """Who judges tables: the check's own three and a network."""
-TREE = Learner(name="decision_tree", strength="weak", estimator=DecisionTreeClassifier())
-"""What a user may have who has to read the classifier: one tree, as scikit-learn grows it."""
 
 ARMS: tuple[str, ...] = (
     NOTHING,

@@ -40,7 +40,7 @@ from ganaug.seeding import derive, numpy_rng
 from ganaug.transforms import DEFAULT_TRANSFORMS
 from tests.benchmarks import folder, keel
 from tests.benchmarks.image_sets import IMAGE_SETS, ImageSet
-from tests.benchmarks.lineup import LEARNERS, POLICY, QUICK_STEPS, TREE
+from tests.benchmarks.lineup import LEARNERS, POLICY, QUICK_STEPS
 from tests.benchmarks.measuring import capped_threads
 from tests.benchmarks.scarce import read_adult, read_distinct, read_small, thin
 from tests.benchmarks.verdicts_page import markdown
@@ -112,8 +112,7 @@ def measure(drawn: Drawn, draw: int, settings: Settings) -> tuple[pd.DataFrame, 
     fixed: dict[str, Any] = {"device": "cpu", "n_jobs": 1}
     if settings.learner:
         # As a user gives it: without the learner's own limit on the rows of a tree.
-        known = learners if settings.images else (*learners, TREE)
-        learners = tuple(replace(one, tree_rows=None) for one in known if one.name == settings.learner)
+        learners = tuple(replace(one, tree_rows=None) for one in learners if one.name == settings.learner)
         fixed["estimator"] = learners[0].estimator
     seed = derive(settings.seed, "draw", draw)
     checking: dict[str, Any] = {"depth": settings.depth, "cv": settings.folds, "random_state": seed, **fixed}
@@ -203,7 +202,7 @@ def main(
     quick: Annotated[bool, typer.Option(help="A smoke run: a small table, two draws, hardly trained.")] = False,
 ) -> None:
     """Hold the check's verdicts against the truth, and print what came out, as Markdown."""
-    judges = [judge.name for judge in (DEFAULT_IMAGE_LEARNERS if images else (*LEARNERS, TREE))]
+    judges = [judge.name for judge in (DEFAULT_IMAGE_LEARNERS if images else LEARNERS)]
     if learner and learner not in judges:
         raise typer.BadParameter(f"unknown classifier: {learner}; known are: {', '.join(judges)}")
     settings = Settings(
