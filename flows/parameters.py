@@ -139,7 +139,7 @@ class AugmentRequest(BaseModel, extra="forbid", frozen=True):
     watch_every: int | None = _field(
         20,
         "How often the history of the training, training/history.jsonl, gets a line, in steps. None: a twelfth of the "
-        "training. It changes no row and makes no other run.",
+        "training. It makes no other run, and changes no row, unless the training goes wrong and goes back.",
         None,
         ge=1,
     )

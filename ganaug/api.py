@@ -108,6 +108,8 @@ def augment(
     ------
     DataError, ConfigError, OutputError
         The data, an option or the folder cannot be used; the message says what to do. All are ValueErrors.
+    TrainingError
+        The generator's training went wrong, see `fit`; the message says what to do. A RuntimeError.
 
     Notes
     -----

@@ -69,7 +69,7 @@ class ImageMonitor:
         made: list[tuple[int, Tensor]] = []
         for c in range(n_classes):
             y = torch.full((members, GENERATED), c, device=self._device)
-            if not any(classes[c].spread for classes in self._real):
+            if not any(len(own[c]) for own in self._held_out) and not any(own[c].spread for own in self._real):
                 continue
             rng = seeding.torch_rng(self._seed, "monitor", c, device=self._device)
             fake = gan.generate(networks, gan.source.draw(y, rng), y)

@@ -63,7 +63,7 @@ class EnergyMonitor:
         seed: int,
         n_generated: int = 256,
         shown: Sequence[Sequence[Tensor]] | None = None,
-        class_names: Sequence[str] = (),
+        class_names: Sequence[str],
         thorough: bool = False,
     ) -> None:
         self._names = class_names

@@ -87,8 +87,8 @@ def go_back(state: State, trouble: Alarm) -> None:
     """Return to the last good state, where half the learning rate and other draws are taken from now on."""
     if state.retries >= RETRIES:
         raise TrainingError(
-            f"{trouble.text}; the training went back {RETRIES} times, each time with half the learning rate, and it "
-            f"happened again: {trouble.advice}"
+            f"{trouble.text}; the training went back {RETRIES} times, each time with half the learning rate, and went "
+            f"wrong again: {trouble.advice}"
         )
     retries = state.retries + 1
     state.go_back()

@@ -79,7 +79,7 @@ class Run:
     folder: RunFolder | None = None
     watch_every: int | None = None
     """Steps from one observation of the generator's training that is written to the next; None: a twelfth of it. No
-    row depends on it, so that it is no part of the request."""
+    row depends on it, but of a training that goes wrong, so that it is no part of the request."""
     progress: Progress = silent
     warnings: list[str] = field(default_factory=list)
     """What deserves a look in the data."""

@@ -40,7 +40,7 @@ class ValueMonitor:
         seed: int,
         n_generated: int = 256,
         shown: tuple[Sequence[Sequence[Tensor]], Sequence[Sequence[Tensor]]] | None = None,
-        range_names: Sequence[str] = (),
+        range_names: Sequence[str],
         thorough: bool = False,
     ) -> None:
         self._names = range_names

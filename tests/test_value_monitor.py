@@ -38,16 +38,16 @@ def test_rows_are_asked_for_by_held_out_values_and_else_by_those_that_are_traine
         asked.append(y)
         return 2 * y - 1
 
-    monitor = ValueMonitor(
-        [[ROWS[:10], NONE[:, None]]], [[SCORES[:10], NONE]], seed=0, shown=([[ROWS, ROWS]], [[SCORES, SCORES]])
-    )
+    held_out: Any = {"held_out": [[ROWS[:10], NONE[:, None]]], "scores": [[SCORES[:10], NONE]]}
+    options: Any = {**held_out, "seed": 0, "range_names": ["low", "high"]}
+    monitor = ValueMonitor(**options, shown=([[ROWS, ROWS]], [[SCORES, SCORES]]))
     seen = monitor.look(gan(make), nn.ModuleDict())
     assert asked[0].shape == (1, 256) and asked[0].unique().tolist() == SCORES[:10].tolist()
     assert asked[1].shape == (1, 64) and asked[1].unique().tolist() == SCORES.tolist(), "all of the range"
     assert seen.score[0] == pytest.approx(energy_distance(ROWS[:10], (2 * asked[0] - 1)[0][:, None]).item())
     # Rows of all 40 values vary as real ones do, but for the pairs of equal ones; of the ten lowest ones less.
     assert seen.classes["variety"][0].tolist() == pytest.approx([0.25, 1.0], abs=0.05)
-    plain = ValueMonitor([[ROWS[:10], NONE[:, None]]], [[SCORES[:10], NONE]], seed=0).look(gan(make), nn.ModuleDict())
+    plain = ValueMonitor(**options).look(gan(make), nn.ModuleDict())
     assert torch.equal(plain.score, seen.score) and not plain.classes
 
 

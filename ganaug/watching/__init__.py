@@ -12,14 +12,15 @@ At every observation (a twelfth of the training, and every `fitting.Watching.eve
   training set may know its rows by heart, and stays above; one that also learns something else from real rows, as that
   of ``anchored`` does, may stay below.
 - ``score``: the energy distance of generated rows from held-out ones (`ganaug.monitor`), by which the best step is
-  chosen. Of a class of 100 rows and more 15 % are held out; without such a class every score is 0.
+  chosen. Of a class of 100 rows and more 15 % are held out; without such a class every score is 0. Of variants that
+  fill in or enlarge it is their error on held-out rows, or on those trained on.
 - ``variety``, ``duplicates``, and where a training is written ``recall``, ``coverage`` and ``kernel``, another distance
   from held-out rows, a number a class, or a range of a numeric target: see `figures.class_figures`. Of images they are
   taken of small copies, so that they cost little.
 - of images, pictures from noise that is always the same.
 
 An observation draws from random streams of its own and leaves the networks as they were: how often a training is
-looked at changes no bit of it.
+looked at changes no bit of it, unless it goes wrong, and goes back to the last observation that was sound.
 
 What goes wrong, and what follows
 ---------------------------------
@@ -41,11 +42,11 @@ What goes wrong, and what follows
 
 After the first four the training goes back to the state of its last sound observation, the last before the
 discriminator began to win: networks, averages and optimisers, with half the learning rate and other random numbers from
-there on. After three times it ends in a `TrainingError`, or, where it is the discriminator that wins at every rate,
-goes on to its end with a warning: its best step is kept, as always. A state that has lost a class for the first time is
-not kept as the best. A training of fewer than fifty steps is not judged by collapse and victory. The way back is part
-of a checkpoint, so that a killed training comes to the same bits. It does not lead behind the start of a stage that
-changes the networks, such as growing.
+there on. After three times it ends in a `TrainingError`. For a discriminator that wins it goes back twice; where it
+wins again the training goes on to its end with a warning, and its best step is kept, as always. A state that has lost a
+class for the first time is not kept as the best. A training of fewer than fifty steps does not go back for collapse or
+victory, and is not refused for rows that are all alike. The way back is part of a checkpoint, so that a killed training
+comes to the same bits. It does not lead behind the start of a stage that changes the networks, such as growing.
 
 How a training is set up
 ------------------------

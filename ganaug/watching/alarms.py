@@ -19,7 +19,7 @@ from typing import Any
 __all__ = ["COLLAPSED", "RETRIES", "SHORT", "Alarm", "current", "recognise", "winning"]
 
 RETRIES = 3
-"""How often a training goes back to its last good state."""
+"""How often a training goes back to its last good state, at most; the last time is not for a discriminator that won."""
 
 COLLAPSED = 0.1
 """A class whose generated rows differ by less than this share of what real ones differ by has collapsed."""
@@ -172,7 +172,7 @@ def _won(line: list[dict[str, Any]], steps: int, m: int) -> Iterator[Alarm]:
         "give it less to learn from: a heavier gradient penalty, augmentation of what it sees, a lower learning rate "
         "of its own, or fewer steps"
     )
-    yield Alarm(kind="won", member=m, text=text, advice=advice, recover=steps >= SHORT and retries < RETRIES)
+    yield Alarm(kind="won", member=m, text=text, advice=advice, recover=steps >= SHORT and retries < RETRIES - 1)
 
 
 def _tells_all(entry: dict[str, Any], m: int) -> bool:

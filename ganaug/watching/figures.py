@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ganaug.metrics import kernel_distance, precision_recall_density_coverage
+from ganaug.watching.alarms import COLLAPSED
 
 __all__ = ["FEWEST", "RealClass", "Seen", "accuracy", "class_figures", "gradient_norm", "mean_distance"]
 
@@ -81,9 +82,12 @@ class RealClass:
     """The real rows ``(N, D)`` of a class, to hold generated ones against."""
 
     def __init__(self, rows: Tensor) -> None:
-        self.spread = float(mean_distance(rows, rows, unbiased=True)) if len(rows) >= FEWEST else 0.0
-        """Mean distance between two of them; 0 where there are too few to tell."""
         self.rows = rows[:MOST]
+        self.spread = float(mean_distance(rows, rows, unbiased=True)) if len(rows) >= FEWEST else 0.0
+        """Mean distance between two of them; 0 where there are too few to tell, or most are alike: a few odd ones then
+        make up the mean, and rows drawn may well have none of these."""
+        if self.spread and float(torch.pdist(self.rows.float()).median()) < COLLAPSED * self.spread:
+            self.spread = 0.0
 
     def figures(self, made: Tensor, *, thorough: bool) -> dict[str, float]:
         """Return the `class_figures` of generated rows ``(n, D)``; nothing where there are too few real ones."""

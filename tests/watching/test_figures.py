@@ -65,6 +65,16 @@ def test_variety_is_the_share_of_the_real_rows_distances() -> None:
     assert real.figures(line(7, 7, 7, 7, 7), thorough=False)["variety"] == 0
 
 
+@pytest.mark.parametrize("odd", [0, 1, 20])
+def test_a_class_whose_rows_are_mostly_alike_is_not_judged(odd: int) -> None:
+    rng = torch.Generator().manual_seed(0)
+    rows = torch.randn(1, 24, generator=rng).repeat(90, 1)  # rounding must make no distance of theirs
+    rows[:odd] += torch.randn(odd, 24, generator=rng)
+    assert RealClass(rows).figures(rows[odd:], thorough=True) == {}
+    rows[:45] += torch.randn(45, 24, generator=rng)
+    assert RealClass(rows).figures(rows[45:], thorough=False)["variety"] == pytest.approx(0, abs=0.01)
+
+
 def test_duplicates_are_rows_nearer_to_each_other_than_real_ones_are() -> None:
     real = RealClass(line(0, 1, 2, 3, 4))
     figures = real.figures(line(0, 0.1, 2, 2.1, 9), thorough=True)
