@@ -198,7 +198,8 @@ def test_nothing_added_still_shows_what_the_drawn_rows_are_like(given, tmp_path)
     assert "No row was added: the figures are of rows drawn to compare." in page.words
     assert "huge" in page.words and "The other columns" not in page.words
     rows = given["fidelity"]["rows"]
-    assert f"Here {rows['synthetic']} synthetic rows of a generator that saw {rows['train']} rows" in page.words
+    made = f"{rows['synthetic']} synthetic rows, made as the added ones are"
+    assert f"Here {made} but by a generator that saw {rows['train']} rows," in page.words
 
 
 def test_not_checked_but_augmented_shows_the_rows(given, tmp_path):

@@ -108,7 +108,8 @@ class Candidate:
         """What the name stands for, to be read behind it; empty where it adds no row."""
         if self.times:
             rows = "rows of all classes" if self.trained else "rows between real ones of a class, of all classes"
-            return f"{rows}, moved a little and labelled by a committee of classifiers"
+            apart = "" if self.trained else "; the generator's training has no part in them"
+            return f"{rows}, moved a little and labelled by a committee of classifiers{apart}"
         if self.level:
             real = f", {self.moved:.0%} of what is added being real images after {', '.join(self.transforms)}"
             return f"all classes filled up to {self.level:g} times the largest{real if self.moved else ''}"
@@ -197,19 +198,21 @@ def choose(
         for candidate, mean in zip(candidates[1:], gains.mean(axis=1), strict=True)
     ]
     best = max(range(k), key=lambda i: (weighed[i].mean > weighed[i].margin, weighed[i].now))
-    one, name = weighed[best], candidates[best + 1].name
+    one, candidate = weighed[best], candidates[best + 1]
+    measured = f"{candidate.name} {'gained' if one.mean >= 0 else 'lost'} {abs(one.mean):.4f} on the inner folds"
     if not one.mean > one.margin:
-        reason = (
-            f"the best, {name}, gained {one.mean:+.4f} on the inner folds, not more than the margin {one.margin:+.4f}"
-        )
+        reason = f"the best, {measured}, and is taken where its gain is above {one.margin:.4f}"
         return nothing(candidates, one.error, one.margin, reason)
+    reason = f"{measured}, and is taken where its gain is above {one.margin:.4f}"
+    if candidate.deviation is not None:
+        reason += f": {candidate.expected:.4f} was expected of it from other data, and {one.now:.4f} is now"
     return Choice(
         index=best + 1,
-        candidate=candidates[best + 1],
+        candidate=candidate,
         expected=one.now,
         standard_error=one.error,
         margin=one.margin,
-        reason=f"{name} gained {one.mean:+.4f} on the inner folds, more than the margin {one.margin:+.4f}",
+        reason=reason,
     )
 
 
