@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,19 @@ def test_images_are_made_larger_into_parquet_and_folders(
     written = sorted((tmp_path / "pictures").rglob("*.png"))
     assert [path.parent.name for path in written] == ["a", "a", "b", "b"]
     assert all(np.array_equal(np.asarray(Image.open(path)), a) for path, a in zip(written, stored, strict=True))
+
+
+def test_one_class_alone_is_made_larger_and_stays_that_class(generator: Path, scans: Path, tmp_path: Path) -> None:
+    both, alone = tmp_path / "both", tmp_path / "alone"
+    assert run("transform", generator, scans, "-o", both, "--format", "folder") == 0
+    shutil.rmtree(scans / "b")
+    assert run("transform", generator, scans, "-o", alone, "--format", "folder") == 0
+    assert [path.name for path in alone.iterdir()] == ["a"]
+    made, among = (sorted((place / "a").iterdir()) for place in (alone, both))
+    assert len(made) == len(among) == 2
+    assert all(np.array_equal(Image.open(m), Image.open(a)) for m, a in zip(made, among, strict=True))
+    assert run("transform", generator, scans, "-o", tmp_path / "rows") == 0
+    assert pq.read_table(tmp_path / "rows" / "data").column("label").to_pylist() == [0, 0]
 
 
 def test_missing_cells_of_a_csv_file_are_filled_in(tmp_path: Path) -> None:

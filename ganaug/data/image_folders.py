@@ -54,8 +54,10 @@ def tree_of(filesystem: fs.FileSystem, folder: str) -> Tree:
     return Tree(**{kind: sorted(names) for kind, names in vars(tree).items()})
 
 
-def folder_source(filesystem: fs.FileSystem, folder: str, *, where: str, target: Hashable, split: str | None) -> Source:
-    """Read a folder: which images are in it, and what they are labelled."""
+def folder_source(
+    filesystem: fs.FileSystem, folder: str, *, where: str, target: Hashable, split: str | None, alone: bool = False
+) -> Source:
+    """Read a folder: which images are in it, and what they are labelled; ``alone`` lets one class folder do."""
     folder = folder.rstrip("/") or "/"
     tree = tree_of(filesystem, folder)
     tree, prefix = _of_split(tree, where, split)
@@ -64,7 +66,7 @@ def folder_source(filesystem: fs.FileSystem, folder: str, *, where: str, target:
         warn(f"{what} of {where} left out, as the name is not that of an image: {listed(tree.others)}")
     if not tree.images:
         raise DataError(f"{where} holds no image; its files must end with one of {', '.join(sorted(EXTENSIONS))}")
-    labels = _labels(tree, where, target)
+    labels = _labels(tree, where, target, alone=alone)
     fetched = Fetched(filesystem)
     full = [f"{folder.rstrip('/')}/{prefix}{name}" for name in tree.images]
 
@@ -102,7 +104,7 @@ def _of_split(tree: Tree, where: str, split: str | None) -> tuple[Tree, str]:
     return tree.below(names[0]), f"{names[0]}/"
 
 
-def _labels(tree: Tree, where: str, target: Hashable) -> Labels | None:
+def _labels(tree: Tree, where: str, target: Hashable, *, alone: bool) -> Labels | None:
     classes = [name for name in tree.folders if "/" not in name]
     loose = [name for name in tree.images if "/" not in name]
     empty = [name for name in classes if not tree.below(name).images]
@@ -117,7 +119,7 @@ def _labels(tree: Tree, where: str, target: Hashable) -> Labels | None:
             f"{counted(len(loose), 'image')} of {where} without a label, as beside the class folders: {listed(loose)}; "
             "move them into one, or remove them"
         )
-    if len(classes) - len(empty) == 1:
+    if len(classes) - len(empty) == 1 and not alone:
         only = next(name for name in classes if name not in empty)
         raise DataError(
             f"{where} has one class folder only, {only!r}, at least two are needed; give the path of the folder "

@@ -46,10 +46,10 @@ def holds_images(text: str) -> bool:
         return False
 
 
-def path_source(text: str, *, target: Hashable, split: str | None) -> Source:
-    """Take images and labels from a path or URL."""
+def path_source(text: str, *, target: Hashable, split: str | None, alone: bool = False) -> Source:
+    """Take images and labels from a path or URL; with ``alone``, a folder may hold one class folder only."""
     with outage_errors(text):
-        return _source(text, target, split)
+        return _source(text, target, split, alone)
 
 
 def _holds_images(text: str) -> bool:
@@ -68,7 +68,7 @@ def _holds_images(text: str) -> bool:
     return any(end.encode() in head for end in EXTENSIONS) and _names_files(filesystem, base, files, text)
 
 
-def _source(text: str, target: Hashable, split: str | None) -> Source:
+def _source(text: str, target: Hashable, split: str | None, alone: bool) -> Source:
     filesystem, path = filesystem_of(text)
     where = repr(text)
     info = filesystem.get_file_info(path)
@@ -79,7 +79,7 @@ def _source(text: str, target: Hashable, split: str | None) -> Source:
     if info.type == fs.FileType.Directory and (
         _is_folder(filesystem, path) or not _table_files(filesystem, path, text)
     ):
-        return folder_source(filesystem, path, where=where, target=target, split=split)
+        return folder_source(filesystem, path, where=where, target=target, split=split, alone=alone)
     base, files = find_files(filesystem, path, text)
     if kind_of_file(files[0]) == "parquet":
         with _readable(text):

@@ -103,14 +103,15 @@ def read_images(
 def open_images(data: Any, *, size: tuple[int, int], channels: int, target: Hashable = None) -> TableData[ImageSchema]:
     """Read images that are to be changed and not learnt from: few or many, with labels of any kind, or without.
 
-    The parameters are those of `read_images`, but that all images must have the ``size``, whatever it is.
+    The parameters are those of `read_images`, but that all images must have the ``size``, whatever it is, and that a
+    folder may hold one class folder only.
 
     Raises
     ------
     DataError
         for images of another size, and for what cannot be read.
     """
-    source = _source(data, target, None, size)
+    source = _source(data, target, None, size, alone=True)
     found = shaped(source, size=size, channels=channels, skip_unreadable=False, exact=True)
     values = None if source.labels is None else _values(source.labels, found, source.where)
     classes = None
@@ -156,9 +157,11 @@ def is_images(data: Any) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------- where
-def _source(data: Any, target: Hashable, split: str | None, size: tuple[int, int] | None = None) -> Source:
+def _source(
+    data: Any, target: Hashable, split: str | None, size: tuple[int, int] | None = None, *, alone: bool = False
+) -> Source:
     if isinstance(data, str | os.PathLike):
-        source = image_paths.path_source(os.fspath(data), target=target, split=split)
+        source = image_paths.path_source(os.fspath(data), target=target, split=split, alone=alone)
     elif split is not None:
         raise DataError(f"only files and folders have splits; leave split=None, however: {split=}")
     elif isinstance(data, tuple):
