@@ -6,8 +6,8 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from ganaug.files import filling
 from ganaug.image_schema import ImageSchema
 from ganaug.pixels import IMAGE, PATH, table_of, to_png
 
-__all__ = ["export_folder", "publish", "published_schema", "safe_name", "unpublish"]
+__all__ = ["export_folder", "file_names", "publish", "published_schema", "safe_name", "unpublish"]
 
 _STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _MAX_NAME = 200  # bytes of a folder's name, below the limit of any common file system
@@ -115,10 +115,12 @@ def export_folder(
     *,
     note: Mapping[str, Any] | None = None,
     first_row: int = 0,
+    names: Sequence[str] | None = None,
 ) -> dict[str, int]:
     """Write canonical tables as PNG files, ``path/<class>/<row>.png``, or ``path/<row>.png`` without a target.
 
-    A class without images gets no folder: readers would complain that it is empty. Characters that a folder's name
+    ``names`` are those of all files, without the ending, in place of their numbers; see `file_names`. A class without
+    images gets no folder: readers would complain that it is empty. Characters that a folder's name
     cannot have are written ``%2F``. Where a class is called like a split, such as "test", all class folders lie in
     ``path/train``, as readers would take them for splits. With ``note``, each file tells it like those of
     `publish`. Everything is written beside ``path`` and renamed at the end, so that a reader sees all of it or
@@ -143,11 +145,26 @@ def export_folder(
                     text = None if note is None else _text(note, number)
                     folder = scratch / folders[code]
                     folder.mkdir(parents=True, exist_ok=True)
-                    (folder / f"{number:08d}.png").write_bytes(to_png(array, text=text))
+                    name = f"{number:08d}" if names is None else names[number - first_row]
+                    (folder / f"{name}.png").write_bytes(to_png(array, text=text))
                     counts[schema.class_names()[code]] += 1
     except OSError as error:
         raise OutputError(f"the images cannot be written to {path}: {error}; nothing was left there") from error
     return counts
+
+
+def file_names(table: pa.Table, schema: ImageSchema) -> list[str] | None:
+    """Return what the files were called that the images of a canonical table came from, without the endings.
+
+    None where an image came from no file, or two of one class would be called the same.
+    """
+    found = table.column(PATH).to_pylist() if PATH in schema.id_columns else []
+    names = [safe_name(PurePosixPath(path).stem) for path in found if path is not None]
+    if len(names) < len(table):
+        return None
+    codes = schema.label_codes(table).tolist()
+    apart = {(code, name.lower()) for code, name in zip(codes, names, strict=True)}
+    return names if len(apart) == len(names) else None
 
 
 def _folders(schema: ImageSchema) -> list[str]:

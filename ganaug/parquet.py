@@ -9,7 +9,7 @@ import json
 import os
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -229,10 +229,12 @@ def export_images(
     schema: pa.Schema | TableSchema | ImageSchema,
     folder: str | os.PathLike[str],
     provenance: Mapping[str, Any],
+    *,
+    names: Sequence[str] | None = None,
 ) -> dict[str, int]:
     """Write chunks of images as PNG files, a folder a class, each with the note of `write_parquet`'s pictures.
 
-    Returns how many each class has.
+    ``names`` are those of the files, as in `ganaug.export_folder`. Returns how many each class has.
 
     Raises
     ------
@@ -243,7 +245,7 @@ def export_images(
     """
     if not isinstance(schema, ImageSchema):
         raise ConfigError("only images can be written as a folder of files, and this generator makes tables")
-    return export_folder(chunks, schema, folder, note=_note(provenance))
+    return export_folder(chunks, schema, folder, note=_note(provenance), names=names)
 
 
 def together(real: pa.Table, synthetic: pa.Table, synthesizer: Synthesizer) -> pa.Table:

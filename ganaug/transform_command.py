@@ -29,7 +29,11 @@ def transform(
     ] = None,
     form: Annotated[
         str,
-        typer.Option("--format", metavar="WORD", help="parquet, or, for images, folder: a PNG each in class folders."),
+        typer.Option(
+            "--format",
+            metavar="WORD",
+            help="parquet, or, for images, folder: a PNG each in class folders, called as it was where that is unique.",
+        ),
     ] = "parquet",
     seed: Seed = 0,
     as_json: Json = False,
@@ -39,6 +43,8 @@ def transform(
     Variants that do: inpaint (tables, images) and super_resolution (images).
     """
     from ganaug import transforming
+    from ganaug.image_files import file_names
+    from ganaug.image_schema import ImageSchema
     from ganaug.parquet import export_images, write_parquet
     from ganaug.runs import check_new_folder
 
@@ -49,7 +55,8 @@ def transform(
     changed = transforming.transform(fitted, data, mask=None if mask is None else _read_mask(mask), seed=seed)
     provenance = {**fitted.provenance, "synthetic": False, "changed": True, "transform_seed": seed}
     if form == "folder":
-        counts = export_images([changed.table], changed.schema, out, provenance)
+        names = file_names(changed.table, changed.schema) if isinstance(changed.schema, ImageSchema) else None
+        counts = export_images([changed.table], changed.schema, out, provenance, names=names)
         written: dict[str, Any] = {"out": str(out), "images": counts}
     else:
         manifest = write_parquet([changed.table], out, schema=changed.schema, provenance=provenance)

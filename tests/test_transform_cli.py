@@ -71,6 +71,25 @@ def test_one_class_alone_is_made_larger_and_stays_that_class(generator: Path, sc
     assert pq.read_table(tmp_path / "rows" / "data").column("label").to_pylist() == [0, 0]
 
 
+def test_images_keep_their_names_unless_two_of_a_class_would_share_one(
+    generator: Path, scans: Path, tmp_path: Path
+) -> None:
+    def written(name: str) -> list[str]:
+        assert run("transform", generator, scans, "-o", tmp_path / name, "--format", "folder") == 0
+        return sorted(path.relative_to(tmp_path / name).as_posix() for path in (tmp_path / name).rglob("*.png"))
+
+    (scans / "a" / "2.png").rename(scans / "a" / "late scan.v2.png")
+    shutil.copy(scans / "a" / "0.png", scans / "b" / "0.png")
+    assert written("named") == ["a/0.png", "a/late scan.v2.png", "b/0.png", "b/1.png", "b/3.png"]
+    assert run("transform", generator, scans, "-o", tmp_path / "rows") == 0
+    cells = pq.read_table(tmp_path / "rows" / "data").column("image").to_pylist()
+    for cell in cells:  # each name is that of its own picture
+        made = Image.open(tmp_path / "named" / cell["path"])
+        assert np.array_equal(np.asarray(made), np.asarray(Image.open(io.BytesIO(cell["bytes"]))))
+    Image.open(scans / "b" / "1.png").save(scans / "b" / "1.bmp")
+    assert written("numbered") == [f"{'aabbbb'[i]}/{i:08d}.png" for i in range(6)]
+
+
 def test_missing_cells_of_a_csv_file_are_filled_in(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     whole = pd.DataFrame({"a": rng.normal(size=60).round(3), "b": rng.choice(["x", "y"], 60), "c": ["m", "n"] * 30})
