@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganaug.errors import ConfigError, OutputError
+from ganaug.runs import check_file
 
 if TYPE_CHECKING:
     from ganaug.image_options import ImageOptions
@@ -174,7 +175,7 @@ Strategy = Annotated[
     ),
 ]
 Result = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         metavar="FILE",
         help="Also write real and synthetic rows together to this .csv or, images too, .parquet file.",
@@ -324,13 +325,17 @@ def augmenter_of(name: str) -> Any:
         ) from error
 
 
-def result_of(path: Path | None, data: str) -> Path | None:
-    """Return ``path`` if it can be the file that real and synthetic rows of ``data`` are written to together."""
-    if path is not None and path.suffix not in (".csv", ".parquet"):
-        raise OutputError(f"--result wants a file that ends in .csv or .parquet, however: {str(path)!r}")
-    if path is not None and path.suffix == ".csv":
+def result_of(text: str | None, data: str) -> Path | None:
+    """Return the path ``text`` if real and synthetic rows of ``data`` can be written there together."""
+    if text is None:
+        return None
+    path = Path(text)
+    if path.suffix not in (".csv", ".parquet"):
+        raise OutputError(f"--result wants a file that ends in .csv or .parquet, however: {text!r}")
+    if path.suffix == ".csv":
         from ganaug.data import is_images
 
         if is_images(data):
-            raise OutputError(f"--result of images wants a file that ends in .parquet, however: {str(path)!r}")
+            raise OutputError(f"--result of images wants a file that ends in .parquet, however: {text!r}")
+    check_file(text)
     return path

@@ -20,7 +20,7 @@ from ganaug.lock import FolderLock
 from ganaug.mirror import Mirror
 from ganaug.storage import SCRATCH
 
-__all__ = ["RunFolder", "check_new_folder", "new_file", "new_folder", "read_record", "told"]
+__all__ = ["RunFolder", "check_file", "check_new_folder", "new_file", "new_folder", "read_record", "told"]
 
 FORMAT = 1
 RECORD = "run.json"
@@ -92,6 +92,22 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             _sweep(folder)
         with filling(folder) as scratch:
             yield scratch
+
+
+def check_file(path: str | os.PathLike[str]) -> Path:
+    """Return the local file ``path`` when it can be written; what is there is to be replaced.
+
+    Raises
+    ------
+    OutputError
+        It is a URL or a folder, or it cannot be written to.
+    """
+    file = local_path(path)
+    with told(file):
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _probe(file.parent)
+    return file
 
 
 @contextmanager

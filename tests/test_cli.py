@@ -100,6 +100,19 @@ def test_augment_writes_a_run_and_the_longer_table_and_says_so(csv, tmp_path, ca
     assert told["synthetic_rows"] == 8 and told["effect"] is None and told["result"] == str(result)
 
 
+def test_the_place_of_the_result_is_tried_before_anything_is_trained(csv, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ganaug.api.augment", lambda *_, **__: pytest.fail("trained"))
+    assert quick("augment", csv, "-t", "ill", "-o", tmp_path / "out", "--result", csv / "below" / "x.csv") == 2
+    assert "Not a directory" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [csv.name]
+
+
+def test_a_result_may_lie_in_the_run_s_folder(csv, tmp_path):
+    words = ("augment", csv, "-t", "ill", "-o", tmp_path / "out", "--rows", "1=20", "--check", "none")
+    assert quick(*words, "--result", tmp_path / "out" / "x.csv") == 0
+    assert len(pd.read_csv(tmp_path / "out" / "x.csv")) == 68
+
+
 def test_augment_watches_the_training_at_the_interval_asked_for(csv, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("ganaug.recovery.recognise", lambda *_, **__: [])
     words = ("augment", csv, "-t", "ill", "--rows", "1=20", "--check", "none")
@@ -241,6 +254,12 @@ def _effect(verdict):
         ("augment {csv} -t ill -o {out} --rows 7=20", "'7' is not a class of 'ill'; the classes are ['0', '1']"),
         ("augment {csv} -t ill -o {out} --rows 1=20 --strategy auto", "give --strategy or --rows, not both"),
         ("augment {csv} -t ill -o {out} --result x.xls", "ends in .csv or .parquet, however: 'x.xls'"),
+        (
+            "augment {csv} -t ill -o {out} --result {csv}/x.csv",
+            "cannot write to '{csv}/x.csv': Not a directory. Choose",
+        ),
+        ("augment {csv} -t ill -o {out} --result {folder}", "cannot write to '{folder}': Is a directory. Choose"),
+        ("augment {csv} -t ill -o {out} --result s3://b/x.csv", "must be a local path, however: 's3://b/x.csv'"),
         ("augment {csv} -t ill -o {out} --groups clinic", "no column 'clinic' to take groups from"),
         ("augment {csv} -o {out} --strategy 0.5", "there is one class only; say how many rows to add"),
         ("train {empty} -o {out}", "empty"),
@@ -257,7 +276,8 @@ def _effect(verdict):
 def test_bad_input_ends_with_status_2_and_one_clear_sentence(csv, tmp_path, capsys, words, message):
     (tmp_path / "empty.csv").write_text("")
     places = {"csv": csv, "no": tmp_path / "no.csv", "empty": tmp_path / "empty.csv", "here": tmp_path}
-    places["out"] = tmp_path / "out"
+    places |= {"out": tmp_path / "out", "folder": tmp_path / "folder.csv"}
+    places["folder"].mkdir()
     assert run(*(word.format(**places) for word in words.split())) == 2
     said = capsys.readouterr()
     lines = [line for line in said.err.splitlines() if not line.startswith(("warning:", "info:"))]
