@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,11 +17,13 @@ from ganaug.image_options import ImageOptions
 from ganaug.parquet import write_parquet
 from ganaug.progress import bar
 from ganaug.request import Request
-from ganaug.runs import check_new_folder, local_path, told
+from ganaug.runs import RunFolder, check_new_folder, local_path, told
 from ganaug.steps import begin
 from ganaug.synthesizer import Synthesizer
 
 __all__ = ["Augmentation", "Effect", "ImageOptions", "Synthesizer", "augment", "fit", "measure_effect", "write_parquet"]
+
+_log = logging.getLogger(__name__)
 
 
 def augment(
@@ -142,11 +145,23 @@ def augment(
     )
     with bar(enabled=progress) as shown:
         run = begin(data, request, out=out, watch_every=watch_every, progress=shown)
+        if run.folder is not None and run.folder.found:
+            _log_found(run.folder)
         finish(run)
         augmentation = gather(run)
         if run.folder is not None:
             run.folder.forget()
         return augmentation
+
+
+def _log_found(folder: RunFolder) -> None:
+    """Say that the call is not the first for this run."""
+    if folder.finished:
+        _log.info(
+            "%r holds this run, finished before: its results are given back, nothing is computed", folder.location
+        )
+    else:
+        _log.info("%r holds this run, unfinished: it goes on where it stopped", folder.location)
 
 
 def fit(

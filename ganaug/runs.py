@@ -134,10 +134,18 @@ class RunFolder:
     """
 
     def __init__(
-        self, path: Path, record: dict[str, Any], *, mirror: Mirror | None = None, lock: FolderLock | None = None
+        self,
+        path: Path,
+        record: dict[str, Any],
+        *,
+        found: bool = False,
+        mirror: Mirror | None = None,
+        lock: FolderLock | None = None,
     ) -> None:
         self.path = path
         self.record = record
+        self.found = found
+        """Whether the run was there when its folder was opened, begun or finished."""
         self._lock = lock
         self.donors: tuple[Donor, ...] = ()
         """Other runs, from which results may be taken that would come out the same."""
@@ -179,7 +187,7 @@ class RunFolder:
                 mirror.pull()
             _sweep(folder)
         if (folder / RECORD).is_file():
-            run = cls(folder, read_record(folder), mirror=mirror, lock=lock)
+            run = cls(folder, read_record(folder), found=True, mirror=mirror, lock=lock)
             run._require_same(request, versions)
             if run.finished:
                 lock.release()

@@ -113,6 +113,25 @@ def test_a_result_may_lie_in_the_run_s_folder(csv, tmp_path):
     assert len(pd.read_csv(tmp_path / "out" / "x.csv")) == 68
 
 
+def test_a_run_that_goes_on_and_one_that_was_finished_say_so_on_standard_error(csv, tmp_path, capsys, monkeypatch):
+    words = ("augment", csv, "-t", "ill", "-o", tmp_path / "out", "--rows", "1=20", "--check", "none", "--json")
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ganaug.augmentation.write_report", killed)
+        assert run(*words) not in (0, 2)
+    assert capsys.readouterr().err.count("holds this run") == 0, "it was a new one"
+    place = repr(str(tmp_path / "out"))
+    for line in ("unfinished: it goes on where it stopped", "finished before: its results are given back, nothing is"):
+        assert run(*words) == 0
+        said = capsys.readouterr()
+        assert said.err.startswith(f"info: {place} holds this run, {line}") and said.err.count("\n") == 1
+        assert json.loads(said.out)["synthetic_rows"] == 8
+    assert run(*words, "--quiet") == 0 and capsys.readouterr().err == ""
+
+
 def test_augment_watches_the_training_at_the_interval_asked_for(csv, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("ganaug.recovery.recognise", lambda *_, **__: [])
     words = ("augment", csv, "-t", "ill", "--rows", "1=20", "--check", "none")
