@@ -69,7 +69,9 @@ app.command(
     "- `ganaug augment scans/ -o augmented --image-size 32x32` — images, a sub-folder a class\n"
     "- `ganaug augment flats.csv -t price --task regression -o augmented` — rows where the price is rare\n"
 )(commands.augment)
-app.command(epilog="**Example**\n\n- `ganaug train bank.csv -t default -o generator`\n")(commands.train)
+_OF_TRAIN = "**Example**\n\n- `ganaug train bank.csv -t default -o generator`\n"
+app.command(epilog=_OF_TRAIN)(commands.train)
+app.command("fit", hidden=True, epilog=_OF_TRAIN)(commands.train)  # as it is called in Python
 app.command(
     epilog="**Examples**\n\n"
     "- `ganaug sample generator -n 1000 -o rows` — classes as frequent as in the data\n"

@@ -92,8 +92,8 @@ def augment(
 ) -> None:
     """Augment a table or images, measure whether that helps, and leave the data alone where it does not.
 
-    Writes the synthetic rows (synthetic/, Parquet), the generator (synthesizer/), and report.html with report.json and
-    report.md. Killed and called again with the same words, it goes on where it stopped.
+    Writes the synthetic rows (synthetic/data/, Parquet), the generator (synthesizer/), and report.html with report.json
+    and report.md. Killed and called again with the same words, it goes on where it stopped.
     """
     from ganaug.api import augment as call
 
@@ -191,7 +191,8 @@ def sample(
         typer.Option(
             metavar="CLASS=NUMBER",
             show_default=False,
-            help="Rows of one class; repeat for more classes. Of a number: 120=50, or a range, 100..120=50.",
+            help="Rows of one class; repeat for more classes. Of a number: 120=50, or a range, 100..120=50. Of several "
+            "targets: their labels, 'yes & red=50'.",
         ),
     ] = None,
     form: Annotated[

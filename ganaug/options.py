@@ -201,7 +201,7 @@ Totals = Annotated[
         metavar="CLASS=NUMBER",
         show_default=False,
         help="How many rows a class is to have, real and synthetic together; repeat for more classes. Of a number: "
-        "a range, such as 250..300=60.",
+        "a range, such as 250..300=60. Of several targets: their labels, such as 'yes & red=60'.",
     ),
 ]
 

@@ -71,6 +71,18 @@ def test_every_command_has_a_help_with_an_example(capsys, command):
     assert f"ganaug {command} " in text.split("Example")[1]
 
 
+def test_fit_is_another_name_of_train(csv, tmp_path, capsys):
+    assert quick("fit", csv, "-t", "ill", "-o", tmp_path / "generator") == 0
+    assert run("sample", tmp_path / "generator", "-n", 3, "-o", tmp_path / "rows") == 0
+    told = []
+    for name in ("fit", "train"):
+        capsys.readouterr()
+        assert run(name, "-h") == 0
+        told.append(capsys.readouterr().out.replace(f"ganaug {name} [", "ganaug [").split())
+    assert told[0] == told[1] and "--checkpoint" in told[0]
+    assert run("-h") == 0 and " fit " not in capsys.readouterr().out
+
+
 def test_the_version(capsys):
     assert run("--version") == 0
     assert capsys.readouterr().out.strip() == __version__

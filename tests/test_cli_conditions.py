@@ -48,6 +48,21 @@ def test_several_targets_are_combined(table: Path, tmp_path: Path) -> None:
     assert drawn.equals(fitted.sample(conditions={("yes", "red"): 4}, random_state=1))
 
 
+def test_rows_of_several_targets_are_asked_for_as_the_help_says(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "240")
+    for command, asked in (("augment", "'yes & red=60'"), ("sample", "'yes & red=50'")):
+        main_ends([command, "-h"])
+        assert asked in " ".join(capsys.readouterr().out.replace("│", " ").split())
+    words = ["-t", "ill", "-t", "colour", "--rows", "yes & red=60", "--check", "none", "-q", "--json"]
+    main_ends(["augment", str(table), *words, "-o", str(tmp_path / "run")])
+    summary = json.loads(capsys.readouterr().out)
+    assert {entry["name"]: entry["real"] + entry["synthetic"] for entry in summary["classes"]}["yes & red"] == 60
+    drawn = pq.read_table(tmp_path / "run" / "synthetic" / "data").to_pandas()
+    assert (drawn["ill"] == "yes").all() and (drawn["colour"] == "red").all() and len(drawn) > 0
+
+
 def test_the_way_out_is_an_option(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main_ends(["inspect", str(table), "-t", "price"], status=2) == 2
     assert "pass --task regression" in " ".join(capsys.readouterr().err.split())
