@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_array, check_consistent_length, valid
 
 from ganaug import plans, seeding, variants
 from ganaug.data.read import read
+from ganaug.data.validate import require_labels
 from ganaug.errors import ConfigError, DataError
 from ganaug.policy import GanAugmenter, Policy
 from ganaug.stacking import stack
@@ -140,6 +141,7 @@ class GANSampler(BaseSampler):
             Return the instance itself.
         """
         self._validate_params()
+        _require_labels(y)
         check_classification_targets(y)
         X, y, _ = self._check_X_y(X, y)
         self._images(X)
@@ -165,6 +167,7 @@ class GANSampler(BaseSampler):
             Their labels; the kind and type of ``y``.
         """
         self._validate_params()
+        _require_labels(y)
         check_classification_targets(y)
         container = ArraysTransformer(X, y)
         X, y, one_hot = self._check_X_y(X, y)
@@ -256,3 +259,15 @@ class GANSampler(BaseSampler):
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True
         return tags
+
+
+def _require_labels(y: Any) -> None:
+    """Raise what `augment` does for labels that are missing; scikit-learn would first cast them, and count none."""
+    if y is None or sparse.issparse(y):
+        return
+    labels: Any = y if hasattr(y, "__array__") else np.asarray(y, dtype=object)
+    missing = np.asarray(pd.isna(labels))
+    if missing.ndim:
+        rows = missing.any(axis=tuple(range(1, missing.ndim)))
+        named = isinstance(y, pd.Series) and y.name is not None
+        require_labels(int(rows.sum()), rows.size, str(y.name) if named else "target")

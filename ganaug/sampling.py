@@ -11,12 +11,14 @@ import pyarrow as pa
 from imblearn.utils import check_sampling_strategy
 
 from ganaug import seeding
+from ganaug.data.image_source import counted, listed
 from ganaug.errors import ConfigError
+from ganaug.image_schema import ImageSchema
 from ganaug.schema import Labelled
 from ganaug.synthesizer import Synthesizer
 from ganaug.value_schema import ValueSchema
 
-__all__ = ["Judge", "class_counts", "draw", "level_counts", "raised_counts", "ratio_counts", "share_counts"]
+__all__ = ["Judge", "class_counts", "draw", "few_rows", "level_counts", "raised_counts", "ratio_counts", "share_counts"]
 
 Judge = Callable[[pa.Table], np.ndarray]
 """Rows -> probability of every class ``(n, n_classes)``, by a classifier fitted on the real rows of the same fold."""
@@ -25,6 +27,8 @@ MOST_ROWS = 6_000
 """Relabelled rows at most, unless there are more real ones."""
 RAISED = 0.5
 """Where nobody says how many rows of a numeric target: its ranges are raised to this share of the fullest one's."""
+FEW = 5
+"""Rows of a class below which all that is drawn of it is said to be variations of these."""
 STRATEGIES = ("minority", "not minority", "not majority", "all", "auto")
 
 
@@ -98,6 +102,33 @@ def _from_mapping(wanted: Mapping[Any, Any], present: np.ndarray, schema: Labell
             )
         counts[code] = int(rows) - int(present[code])
     return counts
+
+
+def few_rows(wanted: Mapping[str, int], codes: np.ndarray, schema: Labelled) -> str | None:
+    """Return what to say of classes that are to get rows and have hardly any; None where there is none.
+
+    Ranges of a number are not looked at, as rows of the ranges beside them are drawn from, too.
+
+    Parameters
+    ----------
+    wanted
+        Class name -> synthetic rows.
+    codes
+        Class codes of the real rows ``(n,)``.
+    """
+    if schema.classes is None:
+        return None
+    noun = "image" if isinstance(schema, ImageSchema) else "row"
+    counts = zip(schema.class_names(), np.bincount(codes, minlength=schema.n_classes).tolist(), strict=True)
+    few = [(name, n, wanted.get(name, 0)) for name, n in counts if 0 < n < FEW and wanted.get(name, 0)]
+    if not few:
+        return None
+    if len(few) == 1:
+        ((name, n, made),) = few
+        made_of = "it" if n == 1 else "these"
+        return f"class {name!r} has {counted(n, noun)}: all {made} {noun}s made for it are variations of {made_of}"
+    told = listed([f"{name!r} ({counted(n, noun)}, {made} made)" for name, n, made in few])
+    return f"{len(few)} classes have fewer than {FEW} {noun}s, and all made for them are variations of these: {told}"
 
 
 def ratio_counts(codes: np.ndarray, n_classes: int, ratio: float) -> dict[int, int]:

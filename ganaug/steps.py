@@ -35,7 +35,7 @@ from ganaug.policy import GanAugmenter, Policy, variant_for
 from ganaug.progress import Progress, silent
 from ganaug.request import Request, keys_of, modality_of, run_name, versions
 from ganaug.runs import RunFolder, told
-from ganaug.sampling import class_counts
+from ganaug.sampling import class_counts, few_rows
 from ganaug.storage import join
 from ganaug.synthesizer import Synthesizer
 from ganaug.watching import HISTORY, lines, read_pictures, write_pictures
@@ -196,9 +196,12 @@ def begin(
         warnings.simplefilter("always", DataWarning)
         rows = request.read(data)
     noticed = list(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, DataWarning)))
+    described = request.describe(rows)
+    if not request.by_policy:
+        few = few_rows(described["sampling_strategy"], rows.schema.label_codes(rows.table), rows.schema)
+        noticed += [] if few is None else [few]
     for message in noticed:
         warnings.warn(message, DataWarning, stacklevel=3)
-    described = request.describe(rows)
     seed = seeding.resolve(request.random_state)
     name, folder = run_name(described, seed), None
     if below is not None:

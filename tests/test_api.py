@@ -557,6 +557,35 @@ def test_identifiers_warn_once_and_id_columns_settles_it(frame, recwarn):
     assert not [w for w in recwarn if issubclass(w.category, DataWarning)]
 
 
+def test_classes_of_hardly_any_rows_are_told_where_they_are_filled_up(frame, tmp_path, recwarn):
+    well, ill = frame[frame["state"] == "well"], frame[frame["state"] == "ill"]
+    single = pd.concat([well, ill[:1]], ignore_index=True)
+    with pytest.warns(DataWarning) as told:
+        result = augment(single, sampling_strategy="auto", out=tmp_path / "run")
+    message = "class 'ill' has 1 row: all 79 rows made for it are variations of it"
+    assert [str(w.message) for w in told if w.category is DataWarning] == result.summary["warnings"] == [message]
+    assert told[0].filename == __file__, "it points at the call"
+    with pytest.warns(DataWarning, match=message):
+        again = augment(single, sampling_strategy="auto", out=tmp_path / "run")
+    assert again.summary["warnings"] == [message], "a run that is finished tells it, too"
+    several = pd.concat([well[:9], ill[:4], ill[4:7].assign(state="dead")], ignore_index=True)
+    with pytest.warns(DataWarning) as told:
+        augment(several, sampling_strategy="auto")
+    message = "2 classes have fewer than 5 rows, and all made for them are variations of these: "
+    assert str(told[0].message) == message + "'dead' (3 rows, 6 made), 'ill' (4 rows, 5 made)"
+    recwarn.clear()
+    augment(several, sampling_strategy={"well": 20})  # gets rows, and has enough
+    augment(pd.concat([well, ill[:5]], ignore_index=True), sampling_strategy="auto")
+    augment(well[:3].drop(columns="state"), target=None, sampling_strategy=7)
+    assert not [w for w in recwarn if issubclass(w.category, DataWarning)]
+
+
+def test_an_interval_to_write_at_needs_a_folder(frame):
+    told = "watch_every=7 is for what is written to watch=FOLDER; give that too, or leave it out"
+    with pytest.raises(ConfigError, match=told):
+        ganaug.fit(frame.head(0), target="state", variant=FEW, progress=False, watch_every=7)
+
+
 def test_a_damaged_result_in_a_run_folder_is_told(frame, tmp_path):
     augment(frame, sampling_strategy=COUNTS, out=tmp_path / "run")
     part = next((tmp_path / "run" / "synthetic").rglob("*.parquet"))

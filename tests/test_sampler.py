@@ -124,6 +124,26 @@ def test_mixed_columns_come_back_with_their_types_and_real_rows_first(mixed):
     assert made["dose"].isna().any()
 
 
+@pytest.mark.parametrize(
+    ("y", "name"),
+    [
+        (np.array([0.0, 1.0, np.nan, 0.0, 1.0, np.nan]), "target"),
+        (np.array([[0.0], [1.0], [np.nan], [0.0], [1.0], [np.nan]]), "target"),
+        (["a", "b", None, "a", "b", None], "target"),
+        (pd.Series(["a", "b", None, "a", "b", np.nan], name="state"), "state"),
+        (pd.Series(pd.array([0, 1, None, 0, 1, None], dtype="Int64"), name=3), "3"),
+    ],
+    ids=["float", "column", "list", "series", "nullable"],
+)
+@pytest.mark.parametrize("method", ["fit", "fit_resample"])
+def test_missing_labels_are_told_as_augment_does(y, name, method):
+    told = f"the target '{name}' must have a label in every row, however 2 of 6 are missing; drop these rows or give"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=told):
+            getattr(sampler(), method)(np.arange(12.0).reshape(6, 2), y)
+
+
 @pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_array])
 def test_sparse_stays_sparse(arrays, kind):
     X, y = arrays

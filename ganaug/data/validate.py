@@ -13,7 +13,7 @@ from ganaug.arrays import comparable, index_in, kind_of, pc, plain
 from ganaug.errors import ConfigError, DataError, DataWarning
 from ganaug.schema import close_to
 
-__all__ = ["TASKS", "check_table", "classes_of", "is_regression", "resolve_name", "warn_if_ordered"]
+__all__ = ["TASKS", "check_table", "classes_of", "is_regression", "require_labels", "resolve_name", "warn_if_ordered"]
 
 _MIN_ROWS = 2
 _MIN_ROWS_TO_SUSPECT = 20
@@ -75,11 +75,7 @@ def classes_of(column: pa.ChunkedArray, name: str, *, known: Any = None) -> pa.A
         for missing labels (with their count), one class only, or a target that looks continuous.
     """
     values = plain(column.combine_chunks())
-    if values.null_count:
-        raise DataError(
-            f"the target {name!r} must have a label in every row, however {values.null_count} of {len(values)} "
-            "are missing; drop these rows or give them a label"
-        )
+    require_labels(values.null_count, len(values), name)
     unique = comparable(values).unique().cast(values.type)
     if known is not None:
         listed = (known if isinstance(known, pa.Array) else pa.array(known)).cast(values.type)
@@ -96,6 +92,15 @@ def classes_of(column: pa.ChunkedArray, name: str, *, known: Any = None) -> pa.A
         )
     _refuse_continuous(unique, len(values), name)
     return unique.take(pc.sort_indices(comparable(unique)))
+
+
+def require_labels(missing: int, n_rows: int, name: str) -> None:
+    """Raise `DataError` where ``missing`` of ``n_rows`` labels of the target ``name`` are not there."""
+    if missing:
+        raise DataError(
+            f"the target {name!r} must have a label in every row, however {missing} of {n_rows} are missing; "
+            "drop these rows or give them a label"
+        )
 
 
 def _refuse_continuous(unique: pa.Array, n_rows: int, name: str) -> None:

@@ -138,6 +138,8 @@ def fit_predict(
     target = codes if learner.labels is None else learner.labels[codes]
     with thread_cap(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        # Of a number taken for classes `ganaug.data.validate` has warned, once; this came with every tree.
+        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%", UserWarning)
         try:
             estimator.fit(x, target, **fit_params)
             found = _probabilities(estimator, held_out)

@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from ganaug.bounds import require_options
 from ganaug.errors import ConfigError
 from ganaug.gan import About, Gan, Source
 from ganaug.schema import close_to
@@ -139,7 +140,8 @@ def resolve(variant: Any, modality: str | None = None) -> tuple[str, Any]:
     Raises
     ------
     ConfigError
-        There is no such variant, or it does not make ``modality`` ("tables", "images"; None: not looked at).
+        There is no such variant, it does not make ``modality`` ("tables", "images"; None: not looked at), or an option
+        of the ``Config`` is not of its type or out of bounds.
     """
     name, config = _resolve(variant, modality)
     if modality is not None and modality not in get(name).MODALITIES:
@@ -160,6 +162,7 @@ def _resolve(variant: Any, modality: str | None) -> tuple[str, Any]:
         return name, get(name).Config()
     for name in names():
         if isinstance(variant, get(name).Config):
+            require_options(name, variant)
             return name, variant
     raise ConfigError(
         f"variant must be 'auto', one of {', '.join(names())}, or a variant's Config, however: {variant!r}"

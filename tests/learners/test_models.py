@@ -1,4 +1,5 @@
 import time
+import warnings
 from dataclasses import replace
 
 import joblib
@@ -69,6 +70,23 @@ def test_classes_that_a_fold_lacks_get_zero(rows):
     assert (found[:, [1, 3]] == 0).all() and found.sum(axis=1) == pytest.approx(np.ones(100))
     one = fit_predict(DEFAULT_LEARNERS[0], x, np.full(100, 2), None, x, 4, 0)
     assert (one == [0, 0, 1, 0]).all()
+
+
+class Noisy(LogisticRegression):
+    def fit(self, x, y, sample_weight=None):
+        warnings.warn("what a classifier of one's own has to say", UserWarning, stacklevel=2)
+        return super().fit(x, y, sample_weight)
+
+
+def test_many_classes_are_not_warned_of_at_every_fit_but_other_warnings_pass():
+    x, codes = np.random.default_rng(0).normal(size=(40, 3)), np.append(np.arange(25), np.arange(15))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for learner in DEFAULT_LEARNERS:
+            assert fit_predict(learner, x, codes, None, x, 25, seed=0).shape == (40, 25)
+    with pytest.warns(UserWarning) as caught:
+        fit_predict(own_learner(Noisy(), np.arange(25)), x, codes, None, x, 25, seed=0)
+    assert [str(warning.message) for warning in caught] == ["what a classifier of one's own has to say"]
 
 
 def test_own_estimators_get_their_own_labels(rows):

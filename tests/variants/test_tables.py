@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
+import ganaug
 from ganaug import fitting, variants
 from ganaug.data import read_table
 from ganaug.errors import ConfigError
@@ -140,6 +141,50 @@ def test_unknown_variants_and_options_list_the_known_ones() -> None:
         variants.config_from_json("anchored", {"speed": 1})
     with pytest.raises(ConfigError, match=f"variant must be 'auto', one of {known}"):
         variants.resolve(3)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "allowed"),
+    [
+        ("wgan_gp", {"steps": -3}, "a whole number of at least 0 or None"),
+        ("wgan_gp", {"steps": "x"}, "a whole number of at least 0 or None"),
+        ("anchored", {"steps": None}, "a whole number of at least 0"),
+        ("anchored", {"steps": True}, "a whole number of at least 0"),
+        ("ctgan", {"batch": 0}, "a whole number of at least 1"),
+        ("wgan_gp", {"batch": 2.5}, "a whole number of at least 1 or None"),
+        ("wgan_gp", {"learning_rate": 0.0}, "a finite number above 0"),
+        ("wgan_gp", {"learning_rate": float("nan")}, "a finite number above 0"),
+        ("wgan_gp", {"gradient_weight": -1}, "a finite number of at least 0"),
+        ("wgan_gp", {"gradient_weight": True}, "a finite number of at least 0"),
+        ("cgan", {"projection": 1}, "True or False or None"),
+        ("r3gan", {"preset": "large"}, "'auto' or 'strided' or 'residual'"),
+    ],
+    ids=str,
+)
+def test_an_option_of_the_wrong_type_or_out_of_bounds_is_told(name: str, wrong: dict[str, Any], allowed: str) -> None:
+    ((option, value),) = wrong.items()
+    message = f"{option} of variant {name!r} must be {allowed}, however: {option}={value!r}"
+    with pytest.raises(ConfigError) as told:
+        variants.resolve(variants.get(name).Config(**wrong))
+    assert str(told.value) == message
+
+
+def test_options_within_bounds_are_taken() -> None:
+    for config in (
+        wgan_gp.Config(steps=0, batch=1, learning_rate=1, gradient_weight=0, embedding=0),
+        anchored.Config(steps=np.int64(3), learning_rate=np.float32(0.1), scarce=0),  # type: ignore[arg-type]
+        *(variants.get(name).Config() for name in variants.names()),
+    ):
+        assert variants.resolve(config)[1] is config
+
+
+def test_every_call_refuses_such_options_before_it_reads_the_data() -> None:
+    config = wgan_gp.Config(batch=0)
+    for call in (ganaug.fit, ganaug.augment):
+        with pytest.raises(ConfigError, match="batch=0"):
+            call("no such file", target="label", variant=config)
+    with pytest.raises(ConfigError, match="batch=0"):
+        ganaug.GANSampler(variant=config).fit_resample(np.zeros((6, 2)), [0, 0, 0, 0, 1, 1])
 
 
 @pytest.mark.parametrize("name", variants.names("tables"))
