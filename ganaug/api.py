@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +192,7 @@ def fit(
     it yourself when the synthesizer is safe.
 
     With ``watch``, a local folder, the training is written there while it runs (see `ganaug.watching`): every
-    ``watch_every`` steps (which is refused without it), at the last one and where something is first noticed; by
-    default every twelfth. Training has
+    ``watch_every`` steps, at the last one and where something is first noticed; by default every twelfth. Training has
     the same result with and without, unless it goes wrong: it then goes back to the last observation that was sound.
     The folder must be new or empty, but with ``checkpoint``, as the call that goes on goes on there, too.
 
@@ -229,7 +227,6 @@ def fit(
     folder: Path | None = None if out is None else check_new_folder(out)
     if watch is not None and checkpoint is None:
         check_new_folder(watch)
-    watching = _watching(watch, watch_every)
     options = ImageOptions.of(images)
     asked = {"target": target, "task": task, "variant": variant, "id_columns": id_columns}
     request = Request(**asked, device=device, images=options)
@@ -244,7 +241,7 @@ def fit(
             device=device,
             progress=shown,
             checkpoint=checkpoint,
-            watching=watching,
+            watching=_watching(watch, watch_every),
         )
     if folder is not None and distributed.is_first():
         with told(folder):
@@ -256,10 +253,7 @@ def fit(
 
 
 def _watching(folder: str | os.PathLike[str] | None, every: int | None) -> fitting.Watching | None:
-    watching = fitting.Watching(every=every)
-    if folder is None and every is not None:
-        raise ConfigError(f"watch_every={every} is for what is written to watch=FOLDER; give that too, or leave it out")
-    if folder is None:
+    if folder is None and every is None:
         return None
-    place = local_path(folder)
-    return replace(watching, folder=place, tensorboard=place / "tensorboard")
+    place = None if folder is None else local_path(folder)
+    return fitting.Watching(every=every, folder=place, tensorboard=None if place is None else place / "tensorboard")

@@ -580,12 +580,6 @@ def test_classes_of_hardly_any_rows_are_told_where_they_are_filled_up(frame, tmp
     assert not [w for w in recwarn if issubclass(w.category, DataWarning)]
 
 
-def test_an_interval_to_write_at_needs_a_folder(frame):
-    told = "watch_every=7 is for what is written to watch=FOLDER; give that too, or leave it out"
-    with pytest.raises(ConfigError, match=told):
-        ganaug.fit(frame.head(0), target="state", variant=FEW, progress=False, watch_every=7)
-
-
 def test_a_damaged_result_in_a_run_folder_is_told(frame, tmp_path):
     augment(frame, sampling_strategy=COUNTS, out=tmp_path / "run")
     part = next((tmp_path / "run" / "synthetic").rglob("*.parquet"))
