@@ -194,7 +194,8 @@ def fit(
     With ``watch``, a local folder, the training is written there while it runs (see `ganaug.watching`): every
     ``watch_every`` steps, at the last one and where something is first noticed; by default every twelfth. Training has
     the same result with and without, unless it goes wrong: it then goes back to the last observation that was sound.
-    The folder must be new or empty, but with ``checkpoint``, as the call that goes on goes on there, too.
+    The folder must be new or empty, but with ``checkpoint``, as the call that goes on goes on there, too. Without
+    ``watch``, ``watch_every`` says how dense `Synthesizer.history` is.
 
     Files written with ``out``: ``synthesizer.json`` and ``weights.safetensors`` in that folder, as
     `Synthesizer.save` writes them; with ``watch``: ``history.jsonl`` in that folder, of images ``samples/*.png``, and
