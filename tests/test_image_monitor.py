@@ -125,6 +125,16 @@ def test_real_images_that_are_all_alike_are_no_collapse() -> None:
     assert torch.isfinite(monitor(shown)(gan(shown, constant(2)), nn.ModuleDict())).all()
 
 
+def test_a_class_that_is_mostly_alike_is_no_collapse_and_is_scored_all_the_same() -> None:
+    shown, held = members(COUNTS), members({0: 10, 1: 5, 2: 5})
+    shown[0].pixels[np.flatnonzero(shown[0].labels == 2)[1:]] = 7  # one of six is odd
+    watch = monitor(shown, held)
+    alike, far = gan(shown, constant(2)), gan(shown, lambda x, y: torch.where((y == 2)[..., None, None, None], 1.0, x))
+    near, away = (watch(one, nn.ModuleDict()) for one in (alike, far))
+    assert torch.isfinite(near).all() and torch.isfinite(away).all() and away > near
+    assert watch.look(alike, nn.ModuleDict()).classes["variety"][0].isnan().tolist() == [False, False, True]
+
+
 def test_a_class_that_a_fold_lacks_does_not_stop_the_others() -> None:
     shown = members(COUNTS, {0: 20, 1: 12})
     assert torch.isfinite(monitor(shown)(gan(shown, real), nn.ModuleDict())).all()
